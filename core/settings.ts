@@ -1,0 +1,82 @@
+/**
+ * Settings: ticket over project over app over default. A ticket's are resolved and pinned when it starts, so that what
+ * somebody changes later does not change a running ticket.
+ */
+import * as v from 'valibot'
+import type { Json, ModelRef } from '#plugins/contract'
+import { fail } from './errors.ts'
+
+const Name = v.pipe(v.string(), v.minLength(1), v.maxLength(200))
+const ModelObject = v.strictObject({ provider: Name, model: Name, variant: v.optional(Name), agent: v.optional(Name) })
+/** `provider/model`, or the parts. The model's own name may contain slashes. */
+export const ModelSchema = v.pipe(
+  v.union([v.pipe(v.string(), v.regex(/^[^/\s]+\/\S+$/, 'must be provider/model')), ModelObject]),
+  v.transform((value): ModelRef => {
+    if (typeof value !== 'string') return value as ModelRef
+    const slash = value.indexOf('/')
+    return { provider: value.slice(0, slash), model: value.slice(slash + 1) }
+  }),
+)
+
+const positive = v.pipe(v.number(), v.integer(), v.minValue(1))
+const MINUTE = 60_000
+
+/** Every setting: its schema and its default. Times in milliseconds. `null` means no limit. */
+const SETTINGS = {
+  'models.main': { schema: v.nullable(ModelSchema), fallback: null },
+  'models.members': { schema: v.array(ModelSchema), fallback: [] },
+  'limits.tickets': { schema: positive, fallback: 4 },
+  'limits.turns': { schema: positive, fallback: 8 },
+  'limits.exclusiveTickets': { schema: positive, fallback: 1 },
+  'limits.promptMs': { schema: v.nullable(positive), fallback: 30 * MINUTE },
+  'limits.commandMs': { schema: positive, fallback: 10 * MINUTE },
+  'limits.contextTokens': { schema: positive, fallback: 100_000 },
+  'limits.structuredRetries': { schema: v.pipe(v.number(), v.integer(), v.minValue(0)), fallback: 2 },
+  'limits.iterations': { schema: v.nullable(positive), fallback: 5 },
+  'limits.ticketTokens': { schema: v.nullable(positive), fallback: null },
+  'limits.ticketCost': { schema: v.nullable(v.pipe(v.number(), v.minValue(0))), fallback: null },
+  'questions.allowed': { schema: v.boolean(), fallback: true },
+  'qa.manual': { schema: v.boolean(), fallback: false },
+  'workspace.trusted': { schema: v.boolean(), fallback: false },
+} as const satisfies Record<string, { schema: v.GenericSchema<unknown, unknown>; fallback: unknown }>
+
+export type SettingName = keyof typeof SETTINGS
+export const SETTING_NAMES = Object.keys(SETTINGS) as readonly SettingName[]
+export type Settings = { readonly [K in SettingName]: v.InferOutput<(typeof SETTINGS)[K]['schema']> }
+export type SettingsPatch = { readonly [name: string]: Json }
+export type SettingSource = 'default' | 'config' | 'app' | 'project' | 'ticket'
+
+/** Checks a patch; names the first wrong field. `null` for a setting whose schema has no null removes it (falls back). */
+export function parsePatch(patch: SettingsPatch): Partial<Settings> {
+  const out: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(patch)) {
+    if (!(name in SETTINGS)) throw fail('SETTING_UNKNOWN', { field: name, known: SETTING_NAMES.join(', ') })
+    const result = v.safeParse(SETTINGS[name as SettingName].schema, value)
+    if (!result.success) throw fail('INVALID_INPUT', { field: name, problem: result.issues[0].message })
+    out[name] = result.output
+  }
+  return out as Partial<Settings>
+}
+
+export interface ResolvedSettings {
+  readonly values: Settings
+  readonly sources: { readonly [K in SettingName]: SettingSource }
+}
+
+/** Layers from weakest to strongest, each already checked by `parsePatch`. */
+export function resolveSettings(layers: readonly (readonly [SettingSource, Partial<Settings>])[]): ResolvedSettings {
+  const values: Record<string, unknown> = {}
+  const sources: Record<string, SettingSource> = {}
+  for (const name of SETTING_NAMES) {
+    values[name] = SETTINGS[name].fallback
+    sources[name] = 'default'
+    for (const [source, layer] of layers) {
+      if (layer[name] === undefined) continue
+      values[name] = layer[name]
+      sources[name] = source
+    }
+  }
+  return { values: values as Settings, sources: sources as ResolvedSettings['sources'] }
+}
+
+export const modelName = (ref: ModelRef): string => `${ref.provider}/${ref.model}`

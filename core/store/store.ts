@@ -1,0 +1,236 @@
+/**
+ * The store's port: one verb per transition, no `update(row)`. A verb is its guards and statements in one atomic batch;
+ * the events that tell of the change are appended in the same batch. When a guard does not hold the verb throws
+ * STORE_CONFLICT (or the code named beside it) and nothing is changed.
+ *
+ * The driver's verbs carry a fence (ticket, generation): LEASE_LOST when another generation drives the ticket by now.
+ * A person's writes are commands: compare-and-set, with an `actionId`, consumed by the driver in the verb that acts
+ * (`consume`). Times are epoch milliseconds and come from the caller.
+ */
+import type { ItemPatch, Json, ModelRef, Note } from '#plugins/contract'
+import type { DurableEvent, NewEvent } from '../events/events.ts'
+import type { Settings, SettingsPatch } from '../settings.ts'
+import type { Blocked, Progress, Ticket, TicketStatus, WaitingFor } from '../ticket.ts'
+import type {
+  ArtifactRecord, AttemptRecord, CommandKind, CommandRecord, ErrorRecord, InboxKind, InboxRecord, ItemRecord, LeaseRecord, PhaseAt,
+  PhaseNote, ProjectRecord, PromptRecord, SessionRecord, Settlement, Slot, StepRecord, TurnRecord,
+} from './records.ts'
+
+/** The right to drive: checked by every driver's verb in the batch that writes. */
+export interface Fence {
+  readonly ticketId: string
+  readonly generation: number
+}
+interface At {
+  readonly at: number
+}
+
+export interface NewTicket extends At {
+  readonly title: string
+  readonly description: string
+  readonly priority: number
+  readonly pipeline: string
+  readonly models: Ticket['models']
+  /** A repeated create with the same one returns the first ticket. */
+  readonly actionId?: string
+}
+
+export interface NewArtifact {
+  readonly id: string
+  readonly kind: string
+  readonly content: string
+  readonly sha256: string
+  readonly derivedFrom: readonly string[]
+}
+
+export interface TicketVerbs {
+  /** Numbers it within the project: `KEY-n`. Event `ticket.created`. */
+  createTicket(input: NewTicket): Promise<Ticket>
+  /** Drafts only (else TICKET_WRONG_STATUS by the caller's reading; STORE_CONFLICT here). Event `ticket.updated`. */
+  editTicket(input: At & { ticketId: string; revision: number; patch: Partial<Pick<NewTicket, 'title' | 'description' | 'priority' | 'pipeline' | 'models'>> }): Promise<Ticket>
+  /** CHANGES.start: pins pipeline and settings, opens attempt 1 of the first phase. Events `ticket.started`, `ticket.status`, `phase.entered`. */
+  startTicket(fence: Fence, input: At & Omit<Progress, 'generation' | 'startedAt' | 'attempt' | 'visits'> & { actionId?: string }): Promise<Ticket>
+  /**
+   * CHANGES.advance: compare-and-set on phase and attempt; closes the attempt with the outcome, opens the next phase's.
+   * `output` is kept as an artifact of the phase that ends. Completes when `to` is null (CHANGES.complete).
+   */
+  advance(fence: Fence, input: At & { from: PhaseAt; outcome: string; to: (PhaseAt & { label: string; visits: number }) | null; output?: NewArtifact }): Promise<Ticket>
+  /** CHANGES.reattempt: a fresh attempt of the same phase after a failure that the retry rules cure. Waits until `notBefore` (parks for time) when it is later than now. */
+  reattempt(fence: Fence, input: At & { from: PhaseAt; to: PhaseAt; label: string; failure: NonNullable<AttemptRecord['failure']>; notBefore: number }): Promise<Ticket>
+  /** CHANGES.park. No change and no event when it already waits for the same. */
+  park(fence: Fence, input: At & { waitingFor: WaitingFor; until: number | null; holder?: string }): Promise<Ticket>
+  /** CHANGES.wake. No change when it runs already. */
+  wake(fence: Fence, input: At): Promise<Ticket>
+  /** CHANGES.block: an error occurrence, the ticket's `blocked`, an inbox entry of kind `blocked`. */
+  block(fence: Fence, input: At & { from: PhaseAt; blocked: Blocked; kind: string; evidence: Json }): Promise<Ticket>
+  /** CHANGES.retry: archives the attempt, opens the next (counts begin anew), resolves the error, closes its inbox entry, abandons the phase's sessions in the store. */
+  retryTicket(fence: Fence, input: At & { from: PhaseAt; to: PhaseAt; label: string; note: string | null; consume: string }): Promise<Ticket>
+  /** CHANGES.continue: same attempt; the prompt that failed is open again. Resolves the error, closes its inbox entry. */
+  continueTicket(fence: Fence, input: At & { from: PhaseAt; reopenPrompt: string | null; consume: string }): Promise<Ticket>
+  /** CHANGES.cancel: closes the inbox, abandons sessions in the store, drops pending commands, releases the exclusive lease. */
+  cancelTicket(fence: Fence, input: At & { reason: string; consume: string }): Promise<Ticket>
+
+  getTicket(ticketId: string): Promise<Ticket | null>
+  listTickets(filter?: { status?: readonly TicketStatus[]; after?: number; limit?: number }): Promise<readonly Ticket[]>
+  attempts(ticketId: string): Promise<readonly AttemptRecord[]>
+  errors(ticketId: string): Promise<readonly ErrorRecord[]>
+}
+
+export interface LeaseVerbs {
+  /**
+   * Claims a ticket: free, expired (expiry == now is free), already ours, or held by an owner that the caller has proven
+   * dead (`dead`). A new owner raises the generation. LEASE_HELD with the holder otherwise.
+   */
+  claimLease(input: At & { ticketId: string; owner: string; host: string; pid: number; startToken: string; ttlMs: number; dead?: string }): Promise<LeaseRecord>
+  /** Renews all leases of an owner; keeps generations. Returns the ticket ids still held. */
+  renewLeases(input: At & { owner: string; ttlMs: number }): Promise<readonly string[]>
+  releaseLeases(input: At & { owner: string; ticketId?: string }): Promise<void>
+  lease(ticketId: string): Promise<LeaseRecord | null>
+  /** Takes the project's execution lease: true, or false when `limit` other tickets hold it. Idempotent for a holder. */
+  takeExclusive(fence: Fence, input: At & { limit: number }): Promise<boolean>
+  releaseExclusive(fence: Fence, input: At): Promise<void>
+  /** Tickets that hold the execution lease now, oldest first. */
+  exclusiveHolders(): Promise<readonly string[]>
+}
+
+export interface JournalVerbs {
+  journal(ticketId: string, at: PhaseAt): Promise<{ readonly steps: readonly StepRecord[]; readonly prompts: readonly PromptRecord[] }>
+  /** The first half of a recorded verb. Returns what is there when it was begun before. */
+  beginStep(fence: Fence, input: At & PhaseAt & { name: string; verb: string; inputHash: string }): Promise<StepRecord>
+  /** The second half: value recorded, with events of its own. */
+  completeStep(fence: Fence, input: At & PhaseAt & { name: string; value: Json; events?: readonly NewEvent[] }): Promise<void>
+  beginPrompt(fence: Fence, input: At & PhaseAt & { name: string; slot: Slot; inputHash: string }): Promise<PromptRecord>
+  /** Records the `Turned`; ends the session of its slot unless `keep` names none. Event `prompt.recorded`. */
+  completePrompt(fence: Fence, input: At & PhaseAt & { name: string; result: Json; session: { nonce: string; state: 'ended' | 'abandoned'; reason: string } | null; repairs: readonly string[] }): Promise<void>
+  /** Milliseconds of its budget that a prompt has used; replaces the number. */
+  spendBudget(fence: Fence, input: PhaseAt & { name: string; usedMs: number }): Promise<void>
+  items(ticketId: string): Promise<readonly ItemRecord[]>
+  /** Creates or patches. Event `item.changed` when title, state, iteration or commit changed. */
+  putItem(fence: Fence, input: At & { id: string; patch: ItemPatch }): Promise<void>
+  addPhaseNote(fence: Fence, input: At & { phase: string; note: Note }): Promise<void>
+  phaseNotes(ticketId: string, phase: string): Promise<readonly PhaseNote[]>
+}
+
+export interface ArtifactVerbs {
+  /** Immutable; the revision is max + 1 of (ticket, kind). Same content as the newest revision of this phase and attempt: returns that one. Event `artifact.saved`. */
+  saveArtifact(fence: Fence, input: At & PhaseAt & NewArtifact): Promise<ArtifactRecord>
+  /** Newest first match. */
+  artifact(ticketId: string, query: { kind: string; phase?: string; attempt?: number; revision?: number }): Promise<ArtifactRecord | null>
+  /** Without contents. */
+  artifacts(ticketId: string): Promise<readonly Omit<ArtifactRecord, 'content'>[]>
+}
+
+export interface SessionVerbs {
+  /** Claims the slot before the session exists (`creating`). SLOT_TAKEN when a row there is creating or active. */
+  claimSlot(fence: Fence, input: At & { nonce: string; slot: Slot; opencodeId: string; directory: string; model: ModelRef }): Promise<SessionRecord>
+  /** Only from `creating`. Event `session.created`. */
+  activateSession(fence: Fence, input: At & { nonce: string; sessionId: string; directory: string }): Promise<SessionRecord>
+  /** To `ended` or `abandoned`, from creating or active. No change when it is over already. Event `session.ended`. */
+  endSession(fence: Fence, input: At & { nonce: string; state: 'ended' | 'abandoned'; reason: string }): Promise<void>
+  /** This driver's generation on an active row it re-attached. */
+  adoptSession(fence: Fence, input: At & { nonce: string }): Promise<SessionRecord>
+  /** The creating or active row of exactly this slot. */
+  sessionInSlot(slot: Slot): Promise<SessionRecord | null>
+  sessions(ticketId: string): Promise<readonly SessionRecord[]>
+  /** Creating or active, of all tickets. */
+  openSessions(): Promise<readonly SessionRecord[]>
+}
+
+export interface TurnVerbs {
+  /** Stored before anything is sent. STORE_CONFLICT when the session has an open turn or the row is not active. Event `turn.intended`. */
+  intendTurn(fence: Fence, turn: At & PhaseAt & Pick<TurnRecord, 'turnId' | 'prompt' | 'ordinal' | 'reason' | 'sessionNonce' | 'sessionId' | 'opencodeId' | 'directory' | 'request'>): Promise<TurnRecord>
+  /** Recorded before each POST: posts + 1, receipt `sent` (from intended or sent; an admitted turn keeps its receipt). Event `turn.sent`. */
+  recordPost(fence: Fence, input: At & { turnId: string }): Promise<TurnRecord>
+  /** From intended or sent; no change when it is further. Event `turn.admitted`. */
+  admitTurn(fence: Fence, input: At & { turnId: string }): Promise<void>
+  /** Stored before we abort or reject. */
+  markStopping(fence: Fence, input: At & { turnId: string; stopping: NonNullable<TurnRecord['stopping']> }): Promise<void>
+  /** Once; a second one is STORE_CONFLICT. Event `turn.settled`; open questions and permissions of its session are detached when `how` is interrupted or lost, closed otherwise. */
+  settleTurn(fence: Fence, input: At & { turnId: string; settlement: Settlement; events?: readonly NewEvent[] }): Promise<TurnRecord>
+  /** Receipt `uncertain`, and an inbox entry of kind `uncertain_turn`. */
+  turnUncertain(fence: Fence, input: At & { turnId: string; problem: string; evidence: Json }): Promise<void>
+  turns(ticketId: string, at?: PhaseAt & { prompt?: string }): Promise<readonly TurnRecord[]>
+  turn(turnId: string): Promise<TurnRecord | null>
+  /** Not settled, of all tickets. */
+  openTurns(): Promise<readonly TurnRecord[]>
+}
+
+export interface InboxVerbs {
+  /** A gate's entry and its open step in one; no change when both are there. Event `gate.opened`. */
+  openGate(fence: Fence, input: At & PhaseAt & { gateId: string; name: string; inputHash: string; payload: Json; actions: readonly string[]; opened: NewEvent }): Promise<StepRecord>
+  /** Consumes the decision: step recorded, entry closed, its artifact marked approved when `approves`, CHANGES.wake when it waits for a person. Event `gate.decided`. */
+  decideGate(fence: Fence, input: At & PhaseAt & { gateId: string; name: string; decision: Json; approves: string | null; consume: string }): Promise<void>
+  /** A question or permission of the model; no change when it is known. A running ticket waits for a person from here on. */
+  openRequest(fence: Fence, input: At & PhaseAt & { id: string; kind: 'question' | 'permission'; sessionId: string; directory: string; payload: Json; actions: readonly string[]; opened: NewEvent }): Promise<void>
+  /** A person's answer is on its way: open → claimed, answer stored. No fence: any server may. QUESTION_UNKNOWN, QUESTION_ANSWERED. */
+  claimRequest(input: At & { ticketId: string; id: string; answer: Json }): Promise<InboxRecord>
+  /** Sending failed: claimed → open. */
+  reopenRequest(input: At & { ticketId: string; id: string }): Promise<void>
+  /** Closed with how and why. When the ticket waits for a person and no gate, question or permission of it is open or claimed any more, it runs again. Event `question.closed` or `permission.closed`. */
+  closeRequest(input: At & { ticketId: string; id: string; how: string; reason: string | null }): Promise<void>
+  /** Detached entries with an answer that no prompt has carried yet; `consume` marks them carried. */
+  storedAnswers(ticketId: string): Promise<readonly InboxRecord[]>
+  consumeAnswers(fence: Fence, input: At & { ids: readonly string[] }): Promise<void>
+  inboxEntry(ticketId: string, id: string): Promise<InboxRecord | null>
+  /** Open and claimed, oldest first. */
+  inbox(filter?: { ticketId?: string; kinds?: readonly InboxKind[] }): Promise<readonly InboxRecord[]>
+
+  /**
+   * Stores a person's write. The same actionId again with the same content: returns the first (nothing happens twice);
+   * with other content: ACTION_CONSUMED. `gate`: the entry must be open and undecided (GATE_CLOSED), and when `sha256` is
+   * given the gate's artifact kind must still have it as newest (GATE_HASH_STALE with both hashes).
+   */
+  submitCommand(input: At & { actionId: string; ticketId: string; kind: CommandKind; target: string | null; payload: Json; gate?: { artifact: string | null; sha256: string | null } }): Promise<CommandRecord>
+  /** Without effect: its moment has passed. Events none. */
+  dropCommand(fence: Fence, input: At & { actionId: string; reason: string }): Promise<void>
+  pendingCommands(): Promise<readonly CommandRecord[]>
+  command(ticketId: string, actionId: string): Promise<CommandRecord | null>
+}
+
+export interface EventVerbs {
+  /** What was observed; those with a known key are skipped. */
+  appendEvents(fence: Fence, input: At & { events: readonly NewEvent[] }): Promise<void>
+  /** After `after` (0 = from the start), ascending. */
+  events(ticketId: string, after: number, limit: number): Promise<readonly DurableEvent[]>
+  lastSeq(ticketId: string): Promise<number>
+  /** Called after a commit that appended events for this ticket. Never throws into the verb. */
+  onAppend(listener: (ticketId: string) => void): () => void
+  /** Called after a commit that touched inbox entries. */
+  onInbox(listener: (ticketId: string) => void): () => void
+}
+
+/** One project's database. */
+export interface Store extends TicketVerbs, LeaseVerbs, JournalVerbs, ArtifactVerbs, SessionVerbs, TurnVerbs, InboxVerbs, EventVerbs {
+  /** Random id of this database; a restore renews it. */
+  readonly epoch: string
+  readonly projectId: string
+  readonly projectKey: string
+  /** Sizes and counts for doctor: rows per table, bytes of the file. */
+  stats(): Promise<Readonly<Record<string, number>>>
+  settings(): Promise<Partial<Settings>>
+  putSettings(input: At & { patch: SettingsPatch }): Promise<void>
+  close(): Promise<void>
+}
+
+/** The app database: attached projects and app-wide settings. */
+export interface AppStore {
+  /** PROJECT_KEY_TAKEN. The same path again returns the record that is there. */
+  attachProject(input: At & Omit<ProjectRecord, 'attachedAt'>): Promise<ProjectRecord>
+  updateProject(input: At & { id: string; patch: Partial<Pick<ProjectRecord, 'name' | 'key' | 'defaultBranch'>> }): Promise<ProjectRecord>
+  detachProject(input: At & { id: string }): Promise<void>
+  getProject(id: string): Promise<ProjectRecord | null>
+  listProjects(): Promise<readonly ProjectRecord[]>
+  settings(): Promise<Partial<Settings>>
+  putSettings(input: At & { patch: SettingsPatch }): Promise<void>
+  /** Small values such as the server's own id. */
+  meta(key: string): Promise<string | null>
+  putMeta(key: string, value: string): Promise<void>
+  close(): Promise<void>
+}
+
+/** Opens and migrates. DATABASE_CORRUPT, DATABASE_NEWER, DATABASE_BUSY. */
+export interface StoreOpener {
+  openApp(url: string): Promise<AppStore>
+  /** Creates it for a project that has none. PROJECT_KEY_TAKEN when the file belongs to another key. */
+  openProject(url: string, identity: { projectId: string; projectKey: string }): Promise<Store>
+}

@@ -1,0 +1,136 @@
+/**
+ * The ticket record and its legal changes. This is the only place that spells a ticket status: everything else goes
+ * through the lists and predicates here, so a renamed status makes the compiler name what must follow.
+ */
+import type { ModelRef, PipelineRow } from '#plugins/contract'
+import type { Settings } from './settings.ts'
+
+export const TICKET_STATUSES = ['draft', 'running', 'waiting', 'blocked', 'completed', 'canceled'] as const
+export type TicketStatus = (typeof TICKET_STATUSES)[number]
+
+/** What a waiting ticket waits for. */
+export const WAITING_FOR = ['person', 'time', 'lease'] as const
+export type WaitingFor = (typeof WAITING_FOR)[number]
+
+/** The pipeline table as it was when the ticket started: rows, and the major version of each phase. */
+export interface PinnedPipeline {
+  readonly name: string
+  readonly rows: readonly (PipelineRow & { readonly version: number; readonly label: string })[]
+}
+
+/** Why a ticket is blocked and what a person can do. */
+export interface Blocked {
+  readonly code: string
+  readonly message: string
+  readonly hint: string
+  readonly actions: readonly BlockedAction[]
+  /** Row of the stored error occurrence. */
+  readonly errorId: string
+}
+export const BLOCKED_ACTIONS = ['retry', 'continue', 'cancel', 'release', 'resolve_turn'] as const
+export type BlockedAction = (typeof BLOCKED_ACTIONS)[number]
+
+interface TicketBase {
+  /** `AUTH-12`: project key and number. */
+  readonly id: string
+  readonly projectId: string
+  readonly number: number
+  readonly title: string
+  readonly description: string
+  readonly priority: number
+  readonly pipeline: string
+  readonly models: { readonly main?: ModelRef; readonly members?: readonly ModelRef[] } | null
+  /** Grows with every change of the row. */
+  readonly revision: number
+  readonly createdAt: number
+  readonly updatedAt: number
+}
+
+/** What a ticket has from its start on. */
+export interface Progress {
+  readonly phase: string
+  readonly attempt: number
+  /** How often the present phase was entered since the last upstream edit or manual Retry. */
+  readonly visits: number
+  /** Generation of the driver that wrote last. */
+  readonly generation: number
+  readonly pinned: PinnedPipeline
+  readonly settings: Settings
+  readonly branch: string
+  readonly baseBranch: string
+  readonly baseCommit: string
+  readonly startedAt: number
+}
+
+export type DraftTicket = TicketBase & { readonly status: 'draft' }
+export type RunningTicket = TicketBase & Progress & { readonly status: 'running' }
+export type WaitingTicket = TicketBase & Progress & { readonly status: 'waiting'; readonly waitingFor: WaitingFor; readonly until: number | null }
+export type BlockedTicket = TicketBase & Progress & { readonly status: 'blocked'; readonly blocked: Blocked }
+export type CompletedTicket = TicketBase & Progress & { readonly status: 'completed' }
+export type CanceledTicket = TicketBase & Partial<Progress> & { readonly status: 'canceled' }
+export type Ticket = DraftTicket | RunningTicket | WaitingTicket | BlockedTicket | CompletedTicket | CanceledTicket
+/** A ticket that a driver may hold. */
+export type StartedTicket = RunningTicket | WaitingTicket | BlockedTicket
+
+/** Every legal change of status: from where, to where. A store verb names one of these. */
+export const CHANGES = {
+  start: { from: ['draft'], to: 'running' },
+  advance: { from: ['running', 'waiting'], to: 'running' },
+  /** A fresh attempt of the same phase, by the retry rules. */
+  reattempt: { from: ['running', 'waiting'], to: 'running' },
+  park: { from: ['running', 'waiting'], to: 'waiting' },
+  wake: { from: ['waiting'], to: 'running' },
+  block: { from: ['running', 'waiting'], to: 'blocked' },
+  retry: { from: ['blocked'], to: 'running' },
+  continue: { from: ['blocked'], to: 'running' },
+  complete: { from: ['running', 'waiting'], to: 'completed' },
+  cancel: { from: ['draft', 'running', 'waiting', 'blocked'], to: 'canceled' },
+} as const satisfies Record<string, { readonly from: readonly TicketStatus[]; readonly to: TicketStatus }>
+export type TicketChange = keyof typeof CHANGES
+
+/** Tickets that a worker looks at: they run, or wait for something that may have come. */
+export const DRIVEN_STATUSES = ['running', 'waiting'] as const satisfies readonly TicketStatus[]
+/** A ticket is born with this. */
+export const FIRST_STATUS = 'draft' satisfies TicketStatus
+
+export const mayChange = (status: TicketStatus, change: TicketChange): boolean => (CHANGES[change].from as readonly TicketStatus[]).includes(status)
+
+export const isDraft = (ticket: Ticket): ticket is DraftTicket => ticket.status === 'draft'
+export const isRunning = (ticket: Ticket): ticket is RunningTicket => ticket.status === 'running'
+export const isWaiting = (ticket: Ticket): ticket is WaitingTicket => ticket.status === 'waiting'
+export const isBlocked = (ticket: Ticket): ticket is BlockedTicket => ticket.status === 'blocked'
+export const isCompleted = (ticket: Ticket): ticket is CompletedTicket => ticket.status === 'completed'
+export const isCanceled = (ticket: Ticket): ticket is CanceledTicket => ticket.status === 'canceled'
+export const isFinal = (ticket: Ticket): ticket is CompletedTicket | CanceledTicket => isCompleted(ticket) || isCanceled(ticket)
+/** Started and not final: a driver may hold it. */
+export const isStarted = (ticket: Ticket): ticket is StartedTicket => !isDraft(ticket) && !isFinal(ticket)
+/** A finished phase or a gate's decision may move it on. */
+export const isDriven = (ticket: Ticket): ticket is RunningTicket | WaitingTicket => isRunning(ticket) || isWaiting(ticket)
+
+/** The stored columns of a ticket, decoded but not yet told apart by status. */
+export interface TicketFields extends TicketBase {
+  readonly status: TicketStatus
+  readonly waitingFor: WaitingFor | null
+  readonly until: number | null
+  readonly blocked: Blocked | null
+  readonly progress: Progress | null
+}
+
+/** The union member of a stored row. Total over statuses: a new status does not compile until it has a member. */
+export function toTicket(fields: TicketFields): Ticket {
+  const { status, waitingFor, until, blocked, progress, ...base } = fields
+  const started = progress as Progress // every status but the first has it; the store writes both in one verb
+  switch (status) {
+    case 'draft':
+      return { ...base, status }
+    case 'running':
+    case 'completed':
+      return { ...base, ...started, status }
+    case 'waiting':
+      return { ...base, ...started, status, waitingFor: waitingFor as WaitingFor, until }
+    case 'blocked':
+      return { ...base, ...started, status, blocked: blocked as Blocked }
+    case 'canceled':
+      return { ...base, ...progress, status }
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * The errors a plugin throws to say whether another try helps, and the one it gets when it was declared wrongly.
+ * Recognised by brand, not by `instanceof`: a plugin may bring its own copy of this package.
+ */
+const BRAND = Symbol.for('looptroop.plugin-error')
+
+interface Branded {
+  readonly [BRAND]: 'give_up' | 'retry_after' | 'plugin'
+}
+
+/** Another attempt will not help: the ticket blocks with this message. */
+export class GiveUp extends Error implements Branded {
+  readonly [BRAND] = 'give_up'
+  override readonly name = 'GiveUp'
+  /** What a person can do about it; shown beside the message. */
+  readonly hint: string | undefined
+  constructor(message: string, options: { hint?: string; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.hint = options.hint
+  }
+}
+
+/** Try again, not before `delayMs` milliseconds from now. Counts as an attempt. */
+export class RetryAfter extends Error implements Branded {
+  readonly [BRAND] = 'retry_after'
+  override readonly name = 'RetryAfter'
+  readonly delayMs: number
+  constructor(message: string, delayMs: number, options: { cause?: unknown } = {}) {
+    super(message, options)
+    this.delayMs = delayMs
+  }
+}
+
+/** A plugin, pipeline or configuration that is declared wrongly. `plugin` and `field` name the place. */
+export class PluginError extends Error implements Branded {
+  readonly [BRAND] = 'plugin'
+  override readonly name = 'PluginError'
+  readonly plugin: string
+  readonly field: string
+  constructor(plugin: string, field: string, problem: string, options: { cause?: unknown } = {}) {
+    super(`[phase ${plugin}] \`${field}\` ${problem}`, options)
+    this.plugin = plugin
+    this.field = field
+  }
+}
+
+const kindOf = (error: unknown): Branded[typeof BRAND] | undefined =>
+  typeof error === 'object' && error !== null && BRAND in error ? (error as Branded)[BRAND] : undefined
+
+export const isGiveUp = (error: unknown): error is GiveUp => kindOf(error) === 'give_up'
+export const isRetryAfter = (error: unknown): error is RetryAfter => kindOf(error) === 'retry_after'
+export const isPluginError = (error: unknown): error is PluginError => kindOf(error) === 'plugin'
