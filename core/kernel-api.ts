@@ -1,0 +1,204 @@
+/**
+ * The calls a server, a command line or a spec may make. Nothing here knows HTTP; every refusal is a LoopTroopError.
+ * A mutation takes an optional `actionId`: the same one again does nothing twice and returns what the first returned.
+ */
+import type { Item, Json, ModelRef } from '#plugins/contract'
+import type { DurableEvent } from './events/events.ts'
+import type { LiveEvent } from './events/live.ts'
+import type { Health, ModelCatalogue, Tokens } from './opencode/adapter.ts'
+import type { RecoveryReport } from './recovery.ts'
+import type { Settings, SettingSource, SettingsPatch } from './settings.ts'
+import type { ArtifactRecord, AttemptRecord, ErrorRecord, InboxKind, LeaseRecord, ProjectRecord, SessionRecord, Slot, TurnRecord } from './store/records.ts'
+import type { Blocked, TicketStatus, WaitingFor } from './ticket.ts'
+
+export interface TicketView {
+  readonly id: string
+  readonly projectId: string
+  readonly title: string
+  readonly description: string
+  readonly priority: number
+  readonly pipeline: string
+  readonly status: TicketStatus
+  readonly waitingFor?: WaitingFor
+  /** Epoch milliseconds, when it waits for a time. */
+  readonly until?: number
+  /** Null before the start. */
+  readonly phase: string | null
+  readonly attempt: number | null
+  readonly blocked?: Pick<Blocked, 'code' | 'message' | 'hint' | 'actions'>
+  readonly branch: string | null
+  readonly baseBranch: string | null
+  readonly baseCommit: string | null
+  readonly revision: number
+  readonly createdAt: number
+  readonly updatedAt: number
+}
+export type ProjectView = Pick<ProjectRecord, 'id' | 'key' | 'name' | 'path' | 'defaultBranch'>
+export interface PartialFailure {
+  readonly projectId: string
+  readonly code: string
+  readonly message: string
+}
+
+export interface TurnView {
+  readonly turnId: string
+  readonly prompt: string
+  readonly slot: Slot | null
+  readonly sessionId: string
+  readonly receipt: TurnRecord['receipt']
+  readonly reason: TurnRecord['reason']
+  readonly how: string | null
+  readonly model: ModelRef
+  readonly tokens: Tokens | null
+  readonly cost: number | null
+  readonly posts: number
+  readonly startedAt: number
+  readonly settledAt: number | null
+  readonly text: string | null
+  readonly error?: { readonly name: string; readonly message: string }
+}
+export type ArtifactView = Pick<ArtifactRecord, 'kind' | 'phase' | 'attempt' | 'revision' | 'content'> & { readonly contentSha256: string; readonly approved?: boolean }
+
+export interface QuestionView {
+  readonly requestId: string
+  readonly ticketId: string
+  readonly sessionId: string
+  readonly questions: readonly { header: string; question: string; options: readonly { label: string; description: string }[]; multiple: boolean; custom: boolean }[]
+  readonly askedAt: number
+  readonly detached?: boolean
+}
+export interface InboxView {
+  readonly id: string
+  readonly kind: InboxKind
+  readonly ticketId: string
+  readonly projectId: string
+  readonly since: number
+  readonly actions: readonly string[]
+  /** What a person needs to see to decide: the gate's form and artifact, the questions, the error. */
+  readonly payload: Json
+}
+
+export interface PhaseView {
+  readonly id: string
+  readonly label: string
+  readonly group: string
+  readonly primitive: string
+  readonly tools: Json
+  readonly context: readonly string[] | 'custom'
+  readonly outcomes: readonly string[]
+  readonly version: number
+  readonly exclusive: boolean
+  readonly next: Readonly<Record<string, string>>
+}
+export interface PipelineView {
+  readonly name: string
+  readonly label: string
+  readonly phases: readonly PhaseView[]
+}
+
+export interface HealthView {
+  readonly status: 'ok' | 'recovering' | 'degraded'
+  readonly version: string
+  readonly opencode: Health & { readonly mode: string; readonly baseUrl: string }
+  readonly store: { readonly ok: boolean; readonly message?: string }
+  readonly recovery: Readonly<Record<string, number>>
+}
+
+export interface Acting {
+  readonly ticketId: string
+  readonly actionId?: string | undefined
+}
+
+export interface GateSubmission {
+  readonly ticketId: string
+  readonly gateId: string
+  readonly action: string
+  readonly actionId: string
+  readonly expectedContentSha256?: string | undefined
+  readonly payload?: Json | undefined
+}
+
+/** One batch of a ticket's stream: durable events in order, and what is live only. `id` resumes after the batch. */
+export interface EventBatch {
+  readonly id: string
+  readonly events: readonly DurableEvent[]
+  readonly live: readonly LiveEvent[]
+}
+
+export interface TicketCalls {
+  create(input: { projectId: string; title: string; description?: string | undefined; priority?: number | undefined; pipeline?: string | undefined; models?: { main?: ModelRef | undefined; members?: readonly ModelRef[] | undefined } | undefined; actionId?: string | undefined }): Promise<TicketView>
+  get(ticketId: string): Promise<TicketView>
+  list(filter: { projectId?: string | undefined; status?: TicketStatus | undefined; cursor?: string | undefined; limit?: number | undefined }): Promise<{ items: readonly TicketView[]; nextCursor?: string; errors: readonly PartialFailure[] }>
+  /** Drafts only. */
+  update(input: Acting & { title?: string | undefined; description?: string | undefined; priority?: number | undefined; pipeline?: string | undefined; models?: { main?: ModelRef | undefined; members?: readonly ModelRef[] | undefined } | undefined }): Promise<TicketView>
+  start(input: Acting): Promise<TicketView>
+  cancel(input: Acting & { reason?: string | undefined }): Promise<TicketView>
+  retry(input: Acting & { note?: string | undefined }): Promise<TicketView>
+  continue(input: Acting): Promise<TicketView>
+  resolveTurn(input: Acting & { turnId: string; as: 'resend' | 'adopt' | 'abandon' }): Promise<TicketView>
+  /** A blocked holder gives the execution lease away. */
+  release(input: Acting): Promise<TicketView>
+  submitGate(input: GateSubmission): Promise<TicketView>
+
+  artifacts(ticketId: string): Promise<readonly Omit<ArtifactView, 'content'>[]>
+  artifact(input: { ticketId: string; kind: string; phase?: string | undefined; attempt?: number | undefined; revision?: number | undefined }): Promise<ArtifactView>
+  attempts(ticketId: string): Promise<readonly AttemptRecord[]>
+  sessions(ticketId: string): Promise<readonly SessionRecord[]>
+  turns(ticketId: string): Promise<readonly TurnView[]>
+  beads(ticketId: string): Promise<readonly Item[]>
+  diff(input: { ticketId: string; maxChars?: number | undefined }): Promise<{ patch: string; stat: string; truncated: boolean }>
+  errors(ticketId: string): Promise<readonly ErrorRecord[]>
+  lease(ticketId: string): Promise<LeaseRecord | null>
+}
+
+export interface Kernel {
+  readonly version: string
+  health(): Promise<HealthView>
+  readonly models: {
+    list(input: { scope?: 'configured' | 'all' | undefined }): Promise<ModelCatalogue & { message?: string; stale?: boolean }>
+    refresh(): Promise<ModelCatalogue & { message?: string; stale?: boolean }>
+  }
+  readonly projects: {
+    attach(input: { path: string; key?: string | undefined; name?: string | undefined }): Promise<ProjectView>
+    list(): Promise<readonly ProjectView[]>
+    get(projectId: string): Promise<ProjectView>
+    update(input: { projectId: string; name?: string | undefined; key?: string | undefined; defaultBranch?: string | undefined }): Promise<ProjectView>
+    detach(projectId: string): Promise<{ detached: true }>
+  }
+  readonly settings: {
+    /** `ticket`: the pinned ones of a started ticket, the resolved ones of a draft. `id` is the project or ticket. */
+    get(input: { scope: 'app' | 'project' | 'ticket'; id?: string | undefined }): Promise<{ values: Settings; sources: Readonly<Record<string, SettingSource>> }>
+    update(input: { scope: 'app' | 'project'; id?: string | undefined; patch: SettingsPatch }): Promise<{ values: Settings; sources: Readonly<Record<string, SettingSource>> }>
+  }
+  phases(): readonly PipelineView[]
+  readonly tickets: TicketCalls
+  readonly questions: {
+    list(filter: { ticketId?: string | undefined }): Promise<{ items: readonly QuestionView[]; errors: readonly PartialFailure[] }>
+    reply(input: { ticketId: string; requestId: string; answers: readonly (readonly string[])[] }): Promise<{ ok: true }>
+    reject(input: { ticketId: string; requestId: string; reason?: string | undefined }): Promise<{ ok: true }>
+    replyPermission(input: { ticketId: string; requestId: string; reply: 'once' | 'always' | 'reject'; message?: string | undefined }): Promise<{ ok: true }>
+  }
+  readonly inbox: {
+    list(filter: { ticketId?: string | undefined }): Promise<{ items: readonly InboxView[]; errors: readonly PartialFailure[] }>
+    /** Yields whenever an entry of any attached project may have changed. */
+    changes(signal: AbortSignal): AsyncIterable<void>
+  }
+  readonly events: {
+    /** INVALID_INPUT (`after`) for an id that is not one of this database. */
+    history(input: { ticketId: string; after?: string | undefined; limit?: number | undefined }): Promise<{ items: readonly DurableEvent[]; next?: string }>
+    /**
+     * Every durable event after `lastEventId` (from the first without it) exactly once and in order, then live ones, until
+     * the signal aborts. An id of another epoch starts over with the first batch's `live` holding a `gap`.
+     */
+    follow(input: { ticketId: string; lastEventId?: string | undefined; signal: AbortSignal }): AsyncIterable<EventBatch>
+  }
+  recovery(): RecoveryReport
+  /** One round: commands, leases, and starting what may run. Specs call it; the server loops over it. */
+  tick(): Promise<{ readonly started: number; readonly acted: number }>
+  /** Resolves when no run of this process is under way (parked and finished ones are not). */
+  idle(): Promise<void>
+  /** The loop a server runs: tick, then wait for a nudge or a second. Ends when the kernel stops. */
+  loop(): Promise<void>
+  /** Stops starting work, ends runs where they can be taken up again, releases leases, closes databases. */
+  stop(): Promise<void>
+}
