@@ -6,7 +6,7 @@
 import { estimateTokenCount } from 'tokenx'
 import { parse, stringify } from 'yaml'
 import type { Note, PromptPart } from '#plugins/contract'
-import { notesText } from './context-builder.ts'
+import { notesText } from './context-notes.ts'
 
 export interface Trim {
   readonly source: string

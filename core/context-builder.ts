@@ -5,12 +5,13 @@
  */
 import { stringify } from 'yaml'
 import type { ContextBuilder, Item, Note, PromptPart, SliceName, TicketState } from '#plugins/contract'
-import { fitToBudget, tokensOf, type Trim } from './context-budget.ts'
+import { fitToBudget, type Trim } from './context-budget.ts'
+import { notesText } from './context-notes.ts'
 import { fail } from './errors.ts'
 import type { CouncilPhase } from './opencode/adapter.ts'
 
 export { renderPrompt, type PromptText } from './prompt-text.ts'
-export type { Trim } from './context-budget.ts'
+export { tokensOf, type Trim } from './context-budget.ts'
 
 export interface ContextBudget {
   /** Estimated tokens of all parts together. */
@@ -98,29 +99,8 @@ function beadText(item: Item): string {
   return stringify({ id: item.id, title: item.title, ...data, blocked_by: item.blockedBy, iteration: item.iteration })
 }
 
-const HISTORIES: Readonly<Record<Note['kind'], string>> = {
-  failure: 'Failed iterations',
-  person: 'Notes of the person',
-  finalization: 'Failures after the work was accepted',
-}
-
-/** Three separate histories, oldest first: a model that reads one mixed list takes an old failure for the newest wish. */
-export function notesText(notes: readonly Note[]): string {
-  const kinds = Object.keys(HISTORIES) as Note['kind'][]
-  return kinds
-    .map((kind) => ({ kind, lines: notes.filter((note) => note.kind === kind).map(noteLine) }))
-    .filter(({ lines }) => lines.length > 0)
-    .map(({ kind, lines }) => `### ${HISTORIES[kind]}\n${lines.join('\n')}`)
-    .join('\n\n')
-}
-
-const noteLine = (note: Note): string => `- iteration ${note.iteration}, ${new Date(note.at).toISOString()}: ${note.text.trim().replaceAll('\n', '\n  ')}`
-
 function answersPart(state: TicketState): readonly PromptPart[] {
   if (state.answers.length === 0) return []
   const content = state.answers.map(({ question, answer }) => `Question: ${question}\nAnswer: ${answer}`).join('\n\n')
   return [{ type: 'text', source: ANSWERS, content }]
 }
-
-/** Estimated tokens of a text; the measure of every budget. */
-export { tokensOf }
