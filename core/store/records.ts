@@ -71,6 +71,8 @@ export interface PromptRecord extends PhaseAt {
   readonly startedAt: number
   /** Milliseconds of its budget used in earlier runs of the process. */
   readonly usedMs: number
+  /** How often a person's Continue opened it again; each grants one continuation turn. */
+  readonly continues: number
 }
 
 export const SESSION_STATES = ['creating', 'active', 'ended', 'abandoned'] as const
@@ -123,6 +125,8 @@ export interface TurnRecord extends PhaseAt {
   readonly request: PromptRequest
   readonly receipt: Receipt
   readonly posts: number
+  /** Of these, posts of a stored message that never started (row 9 of the verdict table): at most one. */
+  readonly restarts: number
   readonly lastPostAt: number | null
   /** Stored before we abort or reject, so that what follows is told from a crash. */
   readonly stopping: 'deadline' | 'cancel' | 'rejected' | 'retry_limit' | null

@@ -65,7 +65,7 @@ export interface TicketVerbs {
   block(fence: Fence, input: At & { from: PhaseAt; blocked: Blocked; kind: string; evidence: Json }): Promise<Ticket>
   /** CHANGES.retry: archives the attempt, opens the next (counts begin anew), resolves the error, closes its inbox entry, abandons the phase's sessions in the store. */
   retryTicket(fence: Fence, input: At & { from: PhaseAt; to: PhaseAt; label: string; note: string | null; consume: string }): Promise<Ticket>
-  /** CHANGES.continue: same attempt; the prompt that failed is open again. Resolves the error, closes its inbox entry. */
+  /** CHANGES.continue: same attempt; the prompt that failed is open again (result null, `continues` + 1). Resolves the error, closes its inbox entry. */
   continueTicket(fence: Fence, input: At & { from: PhaseAt; reopenPrompt: string | null; consume: string }): Promise<Ticket>
   /** CHANGES.cancel: closes the inbox, abandons sessions in the store, drops pending commands, releases the exclusive lease. */
   cancelTicket(fence: Fence, input: At & { reason: string; consume: string }): Promise<Ticket>
@@ -139,8 +139,8 @@ export interface SessionVerbs {
 export interface TurnVerbs {
   /** Stored before anything is sent. STORE_CONFLICT when the session has an open turn or the row is not active. Event `turn.intended`. */
   intendTurn(fence: Fence, turn: At & PhaseAt & Pick<TurnRecord, 'turnId' | 'prompt' | 'ordinal' | 'reason' | 'sessionNonce' | 'sessionId' | 'opencodeId' | 'directory' | 'request'>): Promise<TurnRecord>
-  /** Recorded before each POST: posts + 1, receipt `sent` (from intended or sent; an admitted turn keeps its receipt). Event `turn.sent`. */
-  recordPost(fence: Fence, input: At & { turnId: string }): Promise<TurnRecord>
+  /** Recorded before each POST: posts + 1, receipt `sent` (from intended or sent; an admitted turn keeps its receipt); `restart` counts in `restarts` too. Event `turn.sent`. */
+  recordPost(fence: Fence, input: At & { turnId: string; restart: boolean }): Promise<TurnRecord>
   /** From intended or sent; no change when it is further. Event `turn.admitted`. */
   admitTurn(fence: Fence, input: At & { turnId: string }): Promise<void>
   /** Stored before we abort or reject. */

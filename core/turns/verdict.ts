@@ -78,12 +78,9 @@ export function chainOf(facts: Pick<TurnFacts, 'turnId' | 'partTexts' | 'message
   return { answer, disturbed: foreign >= 0, newestUser: !after.some((m) => m.role === 'user'), chains: countRuns(answer) }
 }
 
-/** Every run of a turn ends with one final assistant; the steps before it finish with `tool-calls`. */
-function countRuns(answer: readonly RemoteMessage[]): number {
-  const ended = answer.filter((m) => isFinal(m)).length
-  const last = answer.at(-1)
-  return ended + (last && !isFinal(last) ? 1 : 0)
-}
+/** A run ends with a final assistant, or with one that was cut off; the steps before it finished with `tool-calls`. */
+const countRuns = (answer: readonly RemoteMessage[]): number =>
+  answer.filter((m, i) => isFinal(m) || m.completedAt === undefined || i === answer.length - 1).length
 
 function continuesOurs(message: RemoteMessage, ours: readonly string[]): boolean {
   if (message.parts.some((p) => p.type === 'compaction')) return true

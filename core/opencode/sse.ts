@@ -1,0 +1,33 @@
+/**
+ * The smallest reader of a server-sent event stream over fetch. OpenCode sends only `data: {json}` frames. The SDK's own
+ * reader is not used: it ends silently at a clean end and retries for ever at any other.
+ */
+
+/** The data of each frame. Ends when the server ends the stream, throws when the connection breaks. */
+export async function* readEventStream(body: ReadableStream<Uint8Array>): AsyncGenerator<string, void> {
+  const reader = body.getReader()
+  const decoder = new TextDecoder()
+  let rest = ''
+  try {
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) return
+      const frames = (rest + decoder.decode(value, { stream: true }).replaceAll('\r\n', '\n')).split('\n\n')
+      rest = frames.pop() ?? ''
+      for (const frame of frames) {
+        const data = dataOf(frame)
+        if (data !== '') yield data
+      }
+    }
+  } finally {
+    // Leaving early (return, throw) must free the socket; a stream that already failed rejects here, which says nothing new.
+    await reader.cancel().catch(() => undefined)
+  }
+}
+
+const dataOf = (frame: string): string =>
+  frame
+    .split('\n')
+    .filter((line) => line.startsWith('data:'))
+    .map((line) => line.slice(line.startsWith('data: ') ? 6 : 5))
+    .join('\n')
