@@ -18,7 +18,11 @@ export type It = (title: string, test: () => void | Promise<void>, options?: ItO
 
 const isLive = (process.argv[1] ?? '').endsWith('.live.spec.ts')
 const DEFAULT_TIMEOUT_MS = isLive ? 120_000 : 20_000
-const report = { declared: 0, passed: 0, failed: [] as string[] }
+/** How long a file may stay alive after its last test. */
+const GRACE_MS = 2_000
+const report = { declared: 0, passed: 0, failed: [] as string[], openHandles: [] as string[] }
+const reportPath = process.env['LOOPTROOP_SPEC_REPORT']
+const allFinished = (): boolean => report.passed + report.failed.length === report.declared
 
 export function describe(name: string, declare: (it: It) => void): void {
   const tests = suite(name)
@@ -50,6 +54,7 @@ async function runTest(title: string, test: () => void | Promise<void>, timeoutM
     throw asError(error)
   } finally {
     clearTimeout(timer)
+    if (reportPath !== undefined && allFinished()) setTimeout(endWithOpenHandles, GRACE_MS).unref()
   }
 }
 
@@ -66,7 +71,13 @@ function describeCause(error: Error): Error {
   return error
 }
 
-const reportPath = process.env['LOOPTROOP_SPEC_REPORT']
+/** The timer holds nothing alive, so when it fires something else does. */
+function endWithOpenHandles(): void {
+  if (!allFinished()) return
+  report.openHandles = process.getActiveResourcesInfo()
+  process.exit(1)
+}
+
 if (reportPath !== undefined) {
   // Children of a spec must not overwrite its report.
   delete process.env['LOOPTROOP_SPEC_REPORT']
