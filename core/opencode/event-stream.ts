@@ -25,7 +25,7 @@ export async function* readEvents(source: EventSource): AsyncGenerator<OpencodeE
   const { clock = systemClock, signal } = source
   const body = await connect(source, clock)
   try {
-    for await (const frame of readEventStream(body)) {
+    for await (const frame of readEventStream(body, signal)) {
       const event = readOne(source, frame)
       if (event === null) continue
       if (event.type === 'stream.connected') await clock.sleep(SETTLE_MS, signal)

@@ -3,13 +3,18 @@
  * reader is not used: it ends silently at a clean end and retries for ever at any other.
  */
 
-/** The data of each frame. Ends when the server ends the stream, throws when the connection breaks. */
-export async function* readEventStream(body: ReadableStream<Uint8Array>): AsyncGenerator<string, void> {
+/**
+ * The data of each frame. Ends when the server ends the stream or `signal` aborts, throws when the connection breaks.
+ * The abort is heard here as well as by fetch: Node 20 can lose a fetch's signal to the garbage collector.
+ */
+export async function* readEventStream(body: ReadableStream<Uint8Array>, signal: AbortSignal): AsyncGenerator<string, void> {
   const reader = body.getReader()
+  const leave = (): void => void reader.cancel().catch(() => undefined)
+  signal.addEventListener('abort', leave, { once: true })
   const decoder = new TextDecoder()
   let rest = ''
   try {
-    for (;;) {
+    while (!signal.aborted) {
       const { done, value } = await reader.read()
       if (done) return
       const frames = (rest + decoder.decode(value, { stream: true }).replaceAll('\r\n', '\n')).split('\n\n')
@@ -20,6 +25,7 @@ export async function* readEventStream(body: ReadableStream<Uint8Array>): AsyncG
       }
     }
   } finally {
+    signal.removeEventListener('abort', leave)
     // Leaving early (return, throw) must free the socket; a stream that already failed rejects here, which says nothing new.
     await reader.cancel().catch(() => undefined)
   }
