@@ -23,9 +23,25 @@ interface Rules {
 
 /** First is trimmed first. A source that is not listed (a plugin's own kind) ranks where `?` stands. */
 const PRIORITY = [
-  'error_context', 'bead_notes', 'execution_setup_plan_notes', 'execution_setup_notes', 'final_test_notes', 'user_answers', 'tests',
-  'votes', 'drafts', '?', 'full_answers', 'beads_draft', 'beads', 'interview', 'prd', 'relevant_files', 'execution_setup_plan',
-  'execution_setup_profile', 'bead_data',
+  'error_context',
+  'bead_notes',
+  'execution_setup_plan_notes',
+  'execution_setup_notes',
+  'final_test_notes',
+  'user_answers',
+  'tests',
+  'votes',
+  'drafts',
+  '?',
+  'full_answers',
+  'beads_draft',
+  'beads',
+  'interview',
+  'prd',
+  'relevant_files',
+  'execution_setup_plan',
+  'execution_setup_profile',
+  'bead_data',
 ] as const
 /** A part that would lose more than this share is worth less than its place. */
 const LEAST_SHARE = 0.5
@@ -33,7 +49,10 @@ const LONG_BODY = 200
 
 export const tokensOf = (text: string): number => estimateTokenCount(text)
 
-export function fitToBudget(parts: readonly PromptPart[], rules: Rules): { parts: readonly PromptPart[]; tokens: number; trims: readonly Trim[] } {
+export function fitToBudget(
+  parts: readonly PromptPart[],
+  rules: Rules,
+): { parts: readonly PromptPart[]; tokens: number; trims: readonly Trim[] } {
   const fit = new Fitting(parts, rules)
   for (const part of fit.trimmable()) fit.dropOldestNotes(part)
   fit.dropFileBodies()
@@ -61,7 +80,7 @@ class Fitting {
   }
   /** Least important first. */
   trimmable(): readonly PromptPart[] {
-    return this.parts.filter((part) => !this.rules.keep.has(part.source)).sort((a, b) => rank(a) - rank(b))
+    return this.parts.filter((part) => !this.rules.keep.has(part.source)).toSorted((a, b) => rank(a) - rank(b))
   }
   /** What share of each trimmable part may stay. */
   shareLeft(): number {
@@ -127,7 +146,7 @@ const rank = (part: PromptPart): number => {
 const MARKER_TOKENS = 12
 
 /** Head and tail, cut at line ends where that costs little. */
-export function shrinkText(text: string, tokens: number): string {
+function shrinkText(text: string, tokens: number): string {
   if (tokensOf(text) <= tokens) return text
   let keep = Math.floor(text.length * (Math.max(0, tokens - MARKER_TOKENS) / tokensOf(text)))
   for (;;) {

@@ -4,7 +4,7 @@
  * Every trim is returned, so that the kernel can record it as an event: nothing disappears silently.
  */
 import { stringify } from 'yaml'
-import type { ContextBuilder, Item, Note, PromptPart, SliceName, TicketState } from '#plugins/contract'
+import type { ContextBuilder, Item, Json, Note, PromptPart, SliceName, TicketState } from '#plugins/contract'
 import { fitToBudget, type Trim } from './context-budget.ts'
 import { notesText } from './context-notes.ts'
 import { fail } from './errors.ts'
@@ -29,7 +29,11 @@ export interface BuiltContext {
 export function buildContext(builder: ContextBuilder, state: TicketState, budget: ContextBudget): BuiltContext {
   const keep = typeof builder === 'function' ? [] : builder.keep
   const parts = [...partsOf(builder, state), ...answersPart(state)]
-  const fitted = fitToBudget(parts, { limit: budget.limit, keep: new Set([...keep, 'ticket_details', ANSWERS]), notes: notesBySource(state) })
+  const fitted = fitToBudget(parts, {
+    limit: budget.limit,
+    keep: new Set([...keep, 'ticket_details', ANSWERS]),
+    notes: notesBySource(state),
+  })
   if (fitted.tokens > budget.limit) {
     throw fail('CONTEXT_OVER_BUDGET', { phase: budget.phase, tokens: fitted.tokens, limit: budget.limit })
   }
@@ -56,7 +60,7 @@ const COUNCIL_SLICES: Readonly<Record<CouncilPhase, readonly SliceName[]>> = {
 /** Parts for a council step. An unknown step is refused: a guess would show the model what it must not see. */
 export function assembleCouncilContext(phase: CouncilPhase, state: TicketState): readonly PromptPart[] {
   if (!Object.hasOwn(COUNCIL_SLICES, phase)) {
-    throw fail('INVALID_INPUT', { field: 'phase', problem: `is ${String(phase)}; known: ${Object.keys(COUNCIL_SLICES).join(', ')}` })
+    throw fail('INVALID_INPUT', { field: 'phase', problem: `is ${phase}; known: ${Object.keys(COUNCIL_SLICES).join(', ')}` })
   }
   return slicesOf(COUNCIL_SLICES[phase], state)
 }
@@ -95,9 +99,12 @@ const notesBySource = (state: TicketState): ReadonlyMap<string, readonly Note[]>
   ])
 
 function beadText(item: Item): string {
-  const data = typeof item.data === 'object' && item.data !== null && !Array.isArray(item.data) ? item.data : { data: item.data }
-  return stringify({ id: item.id, title: item.title, ...data, blocked_by: item.blockedBy, iteration: item.iteration })
+  const own = { id: item.id, title: item.title, blocked_by: item.blockedBy, iteration: item.iteration }
+  return stringify(isRecord(item.data) ? { ...item.data, ...own } : { ...own, data: item.data })
 }
+
+const isRecord = (data: Json): data is { readonly [key: string]: Json | undefined } =>
+  typeof data === 'object' && data !== null && !Array.isArray(data)
 
 function answersPart(state: TicketState): readonly PromptPart[] {
   if (state.answers.length === 0) return []

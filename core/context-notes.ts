@@ -17,4 +17,5 @@ export function notesText(notes: readonly Note[]): string {
     .join('\n\n')
 }
 
-const noteLine = (note: Note): string => `- iteration ${note.iteration}, ${new Date(note.at).toISOString()}: ${note.text.trim().replaceAll('\n', '\n  ')}`
+const noteLine = (note: Note): string =>
+  `- iteration ${note.iteration}, ${new Date(note.at).toISOString()}: ${note.text.trim().replaceAll('\n', '\n  ')}`

@@ -29,6 +29,8 @@ const say = (kind: ErrorKind, message: Wording['message'] | string, hint: Wordin
   hint: typeof hint === 'string' ? () => hint : hint,
 })
 
+// A table: one row per code.
+// prettier-ignore
 const ERRORS = {
   // -- input and tickets
   INVALID_INPUT: say('bad_input', (d) => `\`${d.field}\` ${d.problem}`, 'Correct the named field and send it again.'),

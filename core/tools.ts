@@ -27,7 +27,13 @@ export function rulesFor(policy: ToolPolicy, options: { readonly questions: bool
 }
 
 /** OpenCode's tools that ask for a right of another name. */
-const RIGHT_OF_TOOL: Readonly<Record<string, string>> = { write: 'edit', patch: 'edit', apply_patch: 'edit', multiedit: 'edit', todoread: 'todowrite' }
+const RIGHT_OF_TOOL: Readonly<Record<string, string>> = {
+  write: 'edit',
+  patch: 'edit',
+  apply_patch: 'edit',
+  multiedit: 'edit',
+  todoread: 'todowrite',
+}
 
 /** Which of the tools that a turn used its rules deny altogether. The policy is checked after the turn too. */
 export function deniedTools(rules: readonly PermissionRule[], toolNames: readonly string[]): readonly string[] {
@@ -41,4 +47,10 @@ function isOffered(rules: readonly PermissionRule[], right: string): boolean {
 
 /** OpenCode's wildcards: `*` is any run of characters, `?` any one. */
 const matches = (pattern: string, name: string): boolean =>
-  new RegExp(`^${pattern.replace(/[.+^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*').replaceAll('?', '.')}$`, 's').test(name)
+  new RegExp(
+    `^${pattern
+      .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+      .replaceAll('*', '.*')
+      .replaceAll('?', '.')}$`,
+    's',
+  ).test(name)

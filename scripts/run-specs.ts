@@ -62,16 +62,19 @@ async function main(plan: Plan): Promise<number> {
   const results = await runAll(files, plan)
   const passed = results.reduce((sum, result) => sum + result.passed, 0)
   const failed = files.length === 0 ? 1 : results.reduce((sum, result) => sum + result.failed, 0)
-  for (const { file, problems } of results.filter((result) => result.failed > 0)) console.log(`\nfailed: ${file}\n  ${problems.join('\n  ')}`)
+  for (const { file, problems } of results.filter((result) => result.failed > 0))
+    console.log(`\nfailed: ${file}\n  ${problems.join('\n  ')}`)
   console.log(`\n${passed} passed, ${failed} failed`)
   return failed === 0 ? 0 : 1
 }
 
 /** Live specs and slow ones are chosen by name, so that leaving them out is visible in the name. */
 function selectFiles({ dir, kind, filters }: Plan): readonly string[] {
-  const all = readdirSync(dir, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.spec.ts') && !file.startsWith('examples/'))
+  const all = readdirSync(dir, { recursive: true, encoding: 'utf8' }).filter(
+    (file) => file.endsWith('.spec.ts') && !file.startsWith('examples/'),
+  )
   const chosen = all.filter((file) => kindOf(file) === kind).map((file) => path.join(dir, file))
-  return chosen.filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter))).sort()
+  return chosen.filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter))).toSorted()
 }
 
 const kindOf = (file: string): Kind => (file.endsWith('.slow.live.spec.ts') ? 'slow' : file.endsWith('.live.spec.ts') ? 'live' : 'fast')
@@ -92,7 +95,9 @@ async function runAll(files: readonly string[], plan: Plan): Promise<readonly Fi
 
 function printResult({ file, passed, failed, durationMs, output }: FileResult): void {
   const verdict = failed === 0 ? 'ok    ' : 'FAILED'
-  console.log(`${verdict} ${path.relative(process.cwd(), file)}  ${passed} passed${failed === 0 ? '' : `, ${failed} failed`}  ${Math.round(durationMs)} ms`)
+  console.log(
+    `${verdict} ${path.relative(process.cwd(), file)}  ${passed} passed${failed === 0 ? '' : `, ${failed} failed`}  ${Math.round(durationMs)} ms`,
+  )
   if (failed > 0) console.log(output.trimEnd().replaceAll(/^/gm, '       '))
 }
 
@@ -121,13 +126,25 @@ interface Run {
   readonly home: string
 }
 
-function runProcess(file: string, { plan, folder, home }: Run): Promise<{ code: number | null; output: string; timedOut: boolean; pid: number }> {
+function runProcess(
+  file: string,
+  { plan, folder, home }: Run,
+): Promise<{ code: number | null; output: string; timedOut: boolean; pid: number }> {
   // TMPDIR changes only after tsx has chosen its cache folder, which is shared by all files and would look left behind.
   const ownTemp = `import{mkdirSync}from'node:fs';mkdirSync(${JSON.stringify(home)});process.env.TMPDIR=${JSON.stringify(home)}`
-  const imports = ['tsx', `data:text/javascript,${encodeURIComponent(ownTemp)}`, ...(plan.nodeTest ? [path.join(ROOT, 'spec/helpers/uvu-on-node-test.mjs')] : [])]
+  const imports = [
+    'tsx',
+    `data:text/javascript,${encodeURIComponent(ownTemp)}`,
+    ...(plan.nodeTest ? [path.join(ROOT, 'spec/helpers/uvu-on-node-test.mjs')] : []),
+  ]
   return new Promise((resolve) => {
     const env = { ...process.env, LOOPTROOP_SPEC_REPORT: path.join(folder, 'report.json'), NODE_TEST_CONTEXT: undefined, FORCE_COLOR: '0' }
-    const child = spawn(process.execPath, [...imports.flatMap((name) => ['--import', name]), file], { cwd: ROOT, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, [...imports.flatMap((name) => ['--import', name]), file], {
+      cwd: ROOT,
+      env,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
     const pid = child.pid ?? 0
     let output = ''
     let timedOut = false
@@ -173,7 +190,8 @@ function judge(report: Report | undefined, code: number | null): readonly string
 function wordsAgainst(file: string): readonly string[] {
   const text = readFileSync(file, 'utf8')
   const problems: string[] = []
-  if (/from\s+['"]uvu['"]|import\(\s*['"]uvu['"]/.test(text)) problems.push('imports uvu itself; tests are declared through spec/helpers/suite.ts')
+  if (/from\s+['"]uvu['"]|import\(\s*['"]uvu['"]/.test(text))
+    problems.push('imports uvu itself; tests are declared through spec/helpers/suite.ts')
   if (/\b(it|test|describe|suite)\.(only|skip)\b/.test(text)) problems.push('holds .only or .skip')
   return problems
 }
@@ -189,7 +207,9 @@ function leftovers(home: string, pgid: number): readonly { pid: number; command:
         const [state, , group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
         if (state === 'Z') return []
         const belongs =
-          Number(group) === pgid || readFileSync(`/proc/${name}/environ`, 'utf8').includes(home) || readlinkSync(`/proc/${name}/cwd`).startsWith(home)
+          Number(group) === pgid ||
+          readFileSync(`/proc/${name}/environ`, 'utf8').includes(home) ||
+          readlinkSync(`/proc/${name}/cwd`).startsWith(home)
         return belongs ? [{ pid: Number(name), command: readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ').trim() }] : []
       } catch {
         // Ended meanwhile, or another user's.

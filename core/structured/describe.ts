@@ -37,7 +37,7 @@ const OPENINGS: Readonly<Record<AnswerFailure['class'], string>> = {
   schema: 'Your result could be read, but it does not have the required shape.',
 }
 
-export function serialise(value: unknown, format: OutputSpec['format']): string {
+function serialise(value: unknown, format: OutputSpec['format']): string {
   if (format === 'yaml') return stringify(value).trimEnd()
   if (format === 'json') return JSON.stringify(value, null, 2)
   return (Array.isArray(value) ? value : [value]).map((line) => JSON.stringify(line)).join('\n')

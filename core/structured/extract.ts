@@ -10,7 +10,9 @@ export interface Candidate {
 
 /** `languages`: what a fence of the format may be called. */
 export function findCandidate(text: string, tag: string | undefined, languages: readonly string[]): Candidate {
-  return (tag === undefined ? undefined : findTag(text, tag)) ?? findFence(text, languages) ?? { text: text.trim(), found: 'none', wider: [] }
+  return (
+    (tag === undefined ? undefined : findTag(text, tag)) ?? findFence(text, languages) ?? { text: text.trim(), found: 'none', wider: [] }
+  )
 }
 
 function findTag(text: string, tag: string): Candidate | undefined {
@@ -20,8 +22,9 @@ function findTag(text: string, tag: string): Candidate | undefined {
   if (last === undefined) return undefined
   const start = (open: number): number => open + tag.length + 2
   // After a complete block, prose may mention the marker; one that begins its line is an answer whose end is missing.
-  if (last > close && (close === -1 || startsLine(text, last))) return { text: unfence(text.slice(start(last))), found: 'open tag', wider: [] }
-  const before = opens.filter((open) => open < close).reverse()
+  if (last > close && (close === -1 || startsLine(text, last)))
+    return { text: unfence(text.slice(start(last))), found: 'open tag', wider: [] }
+  const before = opens.filter((open) => open < close).toReversed()
   const [nearest, ...further] = before.map((open) => unfence(text.slice(start(open), close)))
   return nearest === undefined ? undefined : { text: nearest, found: 'tag', wider: further }
 }
@@ -65,5 +68,7 @@ function readFences(text: string): readonly Fence[] {
 function unfence(block: string): string {
   const text = block.trim()
   const [only, ...more] = /^(`{3,}|~{3,})/.test(text) ? readFences(text) : []
-  return only !== undefined && more.length === 0 && text.endsWith(only.body === '' ? '' : (text.split('\n').at(-1) ?? '')) ? only.body.trim() : text
+  return only !== undefined && more.length === 0 && text.endsWith(only.body === '' ? '' : (text.split('\n').at(-1) ?? ''))
+    ? only.body.trim()
+    : text
 }

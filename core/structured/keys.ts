@@ -57,7 +57,8 @@ function rename(keys: readonly string[], known: readonly string[], at: Walk): Re
   return names
 }
 
-const spellings = (name: string, aliases: Aliases): readonly string[] => [name, ...(Object.hasOwn(aliases, name) ? (aliases[name] ?? []) : [])].map(plain)
+const spellings = (name: string, aliases: Aliases): readonly string[] =>
+  [name, ...(Object.hasOwn(aliases, name) ? (aliases[name] ?? []) : [])].map(plain)
 const plain = (key: string): string => key.toLowerCase().replaceAll(/[_\- ]/g, '')
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value)

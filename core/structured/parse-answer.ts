@@ -24,13 +24,19 @@ const LANGUAGES = { json: ['json', 'json5', 'jsonc'], yaml: ['yaml', 'yml', 'jso
 
 export async function parseAnswer<T>(text: string, spec: OutputSpec<T>): Promise<ParsedAnswer<T>> {
   const answer = withoutEcho(text.replaceAll('\r\n', '\n'), spec)
-  if (answer.trim() === '') return text.trim() === '' ? missing(spec) : { ok: false, class: 'echo', error: 'The answer only repeats the instructions.', candidate: text }
+  if (answer.trim() === '')
+    return text.trim() === ''
+      ? missing(spec)
+      : { ok: false, class: 'echo', error: 'The answer only repeats the instructions.', candidate: text }
   const candidate = findCandidate(answer, spec.tag, LANGUAGES[spec.format])
   const read = readCandidate(candidate, spec)
-  if (!read.ok) return withoutMarker(candidate, spec) ? missing(spec) : { ok: false, class: 'parse', error: read.error, candidate: candidate.text }
+  if (!read.ok)
+    return withoutMarker(candidate, spec) ? missing(spec) : { ok: false, class: 'parse', error: read.error, candidate: candidate.text }
   const validated = await firstValid(readings(read.value, spec), spec.schema)
   if (!validated.ok) {
-    return withoutMarker(candidate, spec) ? missing(spec) : { ok: false, class: 'schema', error: validated.error, candidate: candidate.text }
+    return withoutMarker(candidate, spec)
+      ? missing(spec)
+      : { ok: false, class: 'schema', error: validated.error, candidate: candidate.text }
   }
   return { ok: true, value: validated.value, repairs: [...markerRepairs(candidate, spec), ...read.repairs, ...validated.repairs] }
 }
@@ -41,7 +47,10 @@ const withoutEcho = (text: string, spec: OutputSpec): string => text.replaceAll(
 const missing = (spec: OutputSpec): AnswerFailure => ({
   ok: false,
   class: 'missing',
-  error: spec.tag === undefined ? `The answer holds no ${spec.format.toUpperCase()} value.` : `The answer holds no <${spec.tag}> … </${spec.tag}> block.`,
+  error:
+    spec.tag === undefined
+      ? `The answer holds no ${spec.format.toUpperCase()} value.`
+      : `The answer holds no <${spec.tag}> … </${spec.tag}> block.`,
 })
 
 /** Prose that could not be read is a missing block, not a malformed one. */
@@ -57,7 +66,8 @@ function readCandidate(candidate: Candidate, spec: OutputSpec): ReadValue {
 
 function markerRepairs(candidate: Candidate, spec: OutputSpec): readonly string[] {
   if (candidate.found === 'open tag') return [`took everything after <${spec.tag}>, since its end is missing`]
-  if (spec.tag !== undefined && candidate.found !== 'tag') return [`took the ${candidate.found === 'fence' ? 'last fenced block' : 'whole text'}, since there is no <${spec.tag}>`]
+  if (spec.tag !== undefined && candidate.found !== 'tag')
+    return [`took the ${candidate.found === 'fence' ? 'last fenced block' : 'whole text'}, since there is no <${spec.tag}>`]
   return []
 }
 
@@ -85,14 +95,16 @@ function readings(value: unknown, spec: OutputSpec): readonly Reading[] {
 }
 
 function unwrap(value: unknown): { value: unknown; repair: string } | undefined {
-  if (Array.isArray(value)) return value.length === 1 ? { value: value[0] as unknown, repair: 'took the only element of a list' } : undefined
+  if (Array.isArray(value))
+    return value.length === 1 ? { value: value[0] as unknown, repair: 'took the only element of a list' } : undefined
   if (typeof value !== 'object' || value === null) return undefined
   const [only, ...more] = Object.entries(value) as [string, unknown][]
   if (only === undefined || more.length > 0 || typeof only[1] !== 'object' || only[1] === null) return undefined
   return { value: only[1], repair: `took the value of the wrapping key ${only[0]}` }
 }
 
-type Validated<T> = { readonly ok: true; readonly value: T; readonly repairs: readonly string[] } | { readonly ok: false; readonly error: string }
+type Validated<T> =
+  { readonly ok: true; readonly value: T; readonly repairs: readonly string[] } | { readonly ok: false; readonly error: string }
 
 /** The error reported is that of the first reading: it is the one closest to what the model wrote. */
 async function firstValid<T>(candidates: readonly Reading[], schema: StandardSchemaV1<unknown, T>): Promise<Validated<T>> {
@@ -109,10 +121,17 @@ const MOST_ISSUES = 20
 
 function sentences(issues: readonly StandardSchemaV1.Issue[]): string {
   const lines = [...new Set(issues.map((issue) => `\`${pathOf(issue)}\`: ${issue.message}`))]
-  return lines.length <= MOST_ISSUES ? lines.join('\n') : [...lines.slice(0, MOST_ISSUES), `… and ${lines.length - MOST_ISSUES} more.`].join('\n')
+  return lines.length <= MOST_ISSUES
+    ? lines.join('\n')
+    : [...lines.slice(0, MOST_ISSUES), `… and ${lines.length - MOST_ISSUES} more.`].join('\n')
 }
 
 function pathOf(issue: StandardSchemaV1.Issue): string {
   const keys = (issue.path ?? []).map((segment) => (typeof segment === 'object' ? segment.key : segment))
-  return keys.reduce<string>((path, key) => (typeof key === 'number' ? `${path}[${key}]` : path === '' ? String(key) : `${path}.${String(key)}`), '') || 'answer'
+  return (
+    keys.reduce<string>(
+      (path, key) => (typeof key === 'number' ? `${path}[${key}]` : path === '' ? String(key) : `${path}.${String(key)}`),
+      '',
+    ) || 'answer'
+  )
 }

@@ -5,8 +5,7 @@ import type { OutputSpec } from '#plugins/contract'
 import { messageOf } from '../errors.ts'
 
 export type ReadValue =
-  | { readonly ok: true; readonly value: unknown; readonly repairs: readonly string[] }
-  | { readonly ok: false; readonly error: string }
+  { readonly ok: true; readonly value: unknown; readonly repairs: readonly string[] } | { readonly ok: false; readonly error: string }
 
 export function readValue(text: string, format: OutputSpec['format']): ReadValue {
   if (text.trim() === '') return { ok: false, error: 'The block is empty.' }
@@ -30,7 +29,8 @@ function readOne(text: string, format: 'json' | 'yaml'): ReadValue {
   const yaml = readYaml(text)
   if (format === 'yaml') return yaml
   // Any prose is a YAML string: only a structure may be taken for an answer that should have been JSON.
-  if (yaml.ok && typeof yaml.value === 'object' && yaml.value !== null) return { ...yaml, repairs: ['read as YAML, since it is not strict JSON'] }
+  if (yaml.ok && typeof yaml.value === 'object' && yaml.value !== null)
+    return { ...yaml, repairs: ['read as YAML, since it is not strict JSON'] }
   if (!yaml.ok && yaml.error.startsWith(TWICE)) return yaml
   return readEmbedded(text) ?? strict
 }
@@ -44,7 +44,10 @@ function readEmbedded(text: string): ReadValue | undefined {
 }
 
 function readLines(text: string): ReadValue {
-  const lines = text.split('\n').map((line, index) => ({ line: line.trim(), number: index + 1 })).filter(({ line }) => line !== '')
+  const lines = text
+    .split('\n')
+    .map((line, index) => ({ line: line.trim(), number: index + 1 }))
+    .filter(({ line }) => line !== '')
   const read = lines.map(({ line, number }) => ({ number, result: readOne(line, 'json') }))
   const bad = read.find(({ result }) => !result.ok)
   if (bad === undefined) {
@@ -52,7 +55,12 @@ function readLines(text: string): ReadValue {
     return { ok: true, value: values, repairs: read.flatMap(({ result }) => (result.ok ? result.repairs : [])) }
   }
   const whole = readStrictJson(text)
-  if (whole.ok) return { ok: true, value: Array.isArray(whole.value) ? whole.value : [whole.value], repairs: ['read one JSON value over several lines'] }
+  if (whole.ok)
+    return {
+      ok: true,
+      value: Array.isArray(whole.value) ? whole.value : [whole.value],
+      repairs: ['read one JSON value over several lines'],
+    }
   return { ok: false, error: `Line ${bad.number}: ${bad.result.ok ? '' : bad.result.error}` }
 }
 

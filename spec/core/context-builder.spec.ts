@@ -43,7 +43,14 @@ describe('slices', (it) => {
     assert.equal(buildContext(slices('constructor', '__proto__'), state(), WIDE).parts, [])
   })
   it('a function sees the state and its parts are ordered and counted alike', () => {
-    const built = buildContext((s) => [{ type: 'text', source: 'own', content: s.title }, { type: 'text', source: 'ticket_details', content: 'x' }], state(), WIDE)
+    const built = buildContext(
+      (s) => [
+        { type: 'text', source: 'own', content: s.title },
+        { type: 'text', source: 'ticket_details', content: 'x' },
+      ],
+      state(),
+      WIDE,
+    )
     assert.equal(sources(built.parts), ['ticket_details', 'own'])
     assert.is(built.tokens, tokensOf('x') + tokensOf('Sum is wrong'))
   })
@@ -60,8 +67,14 @@ describe('slices', (it) => {
   it('council steps have fixed lists; an unknown step is refused', () => {
     assert.equal(sources(assembleCouncilContext('prd_vote', state())), ['ticket_details', 'relevant_files', 'drafts'])
     assert.equal(sources(assembleCouncilContext('interview_draft', state())), ['ticket_details', 'relevant_files'])
-    assert.throws(() => assembleCouncilContext('coding' as CouncilPhase, state()), (error: unknown) => isCode(error, 'INVALID_INPUT'))
-    assert.throws(() => assembleCouncilContext('toString' as CouncilPhase, state()), (error: unknown) => isCode(error, 'INVALID_INPUT'))
+    assert.throws(
+      () => assembleCouncilContext('coding' as CouncilPhase, state()),
+      (error: unknown) => isCode(error, 'INVALID_INPUT'),
+    )
+    assert.throws(
+      () => assembleCouncilContext('toString' as CouncilPhase, state()),
+      (error: unknown) => isCode(error, 'INVALID_INPUT'),
+    )
   })
 })
 
@@ -69,15 +82,24 @@ describe('the token budget', (it) => {
   it('drops oldest notes first and reports it', () => {
     const many = { ...item, notes: [note(1, lines(60, 'old')), note(2, lines(60, 'middle')), note(3, 'the newest')] }
     const built = buildContext(slices('bead_data', 'bead_notes'), state({ item: many }), { limit: 200, phase: 'CODING' })
-    assert.equal(built.trims.map((trim) => [trim.source, trim.how]), [['bead_notes', 'oldest notes']])
+    assert.equal(
+      built.trims.map((trim) => [trim.source, trim.how]),
+      [['bead_notes', 'oldest notes']],
+    )
     assert.match(built.parts[1]?.content ?? '', /the newest/)
     assert.ok(built.tokens <= 200)
     assert.is(built.trims[0]?.after, tokensOf(built.parts[1]?.content ?? ''))
   })
   it('drops bodies of relevant files before the list', () => {
     const relevant_files = JSON.stringify({ files: [{ path: 'a.ts', rationale: 'sums', content: lines(500, 'body') }] })
-    const built = buildContext(slices('relevant_files', 'prd'), state({ artifacts: { relevant_files, prd: 'the prd' } }), { limit: 100, phase: 'P' })
-    assert.equal(built.trims.map((trim) => trim.how), ['file bodies'])
+    const built = buildContext(slices('relevant_files', 'prd'), state({ artifacts: { relevant_files, prd: 'the prd' } }), {
+      limit: 100,
+      phase: 'P',
+    })
+    assert.equal(
+      built.trims.map((trim) => trim.how),
+      ['file bodies'],
+    )
     assert.match(built.parts[0]?.content ?? '', /path: a\.ts/)
   })
   it('shrinks all parts by the same share, head and tail stay and a marker says what went', () => {
@@ -85,12 +107,18 @@ describe('the token budget', (it) => {
     const built = buildContext(slices('prd', 'drafts'), state({ artifacts }), { limit: 1400, phase: 'P' })
     assert.ok(built.tokens <= 1400)
     for (const part of built.parts) assert.match(part.content, /line 0\n[^]*\[… \d+ characters left out …\]\n[^]*line 199$/)
-    assert.equal(built.trims.map((trim) => trim.how), ['shrunk', 'shrunk'])
+    assert.equal(
+      built.trims.map((trim) => trim.how),
+      ['shrunk', 'shrunk'],
+    )
   })
   it('drops the least important part whole rather than leaving scraps of all', () => {
     const artifacts = { prd: lines(200, 'prd'), drafts: lines(200, 'draft'), error_context: lines(200, 'err') }
     const built = buildContext(slices('prd', 'drafts', 'error_context'), state({ artifacts }), { limit: 700, phase: 'P' })
-    assert.equal(built.trims.filter((trim) => trim.how === 'dropped').map((trim) => trim.source), ['error_context', 'drafts'])
+    assert.equal(
+      built.trims.filter((trim) => trim.how === 'dropped').map((trim) => trim.source),
+      ['error_context', 'drafts'],
+    )
     assert.equal(sources(built.parts), ['prd'])
   })
   it('never touches what the phase is about; when that alone is too much, the ticket blocks', () => {
@@ -98,28 +126,37 @@ describe('the token budget', (it) => {
     const builder = { slices: ['prd', 'drafts'], keep: ['prd'] }
     const built = buildContext(builder, state({ artifacts }), { limit: tokensOf(artifacts.prd) + 5, phase: 'P' })
     assert.is(built.parts[0]?.content, artifacts.prd)
-    assert.throws(() => buildContext(builder, state({ artifacts }), { limit: 300, phase: 'P' }), (error: unknown) => isCode(error, 'CONTEXT_OVER_BUDGET'))
+    assert.throws(
+      () => buildContext(builder, state({ artifacts }), { limit: 300, phase: 'P' }),
+      (error: unknown) => isCode(error, 'CONTEXT_OVER_BUDGET'),
+    )
   })
   it('whatever the state: within the limit or refused, kept parts whole, every difference reported', () => {
-    const text = fc.integer({ min: 0, max: 400 }).chain((n) => fc.constantFrom('word', 'été ', '日本語', '{"a": 1}\n').map((w) => w.repeat(n)))
+    const text = fc
+      .integer({ min: 0, max: 400 })
+      .chain((n) => fc.constantFrom('word', 'été ', '日本語', '{"a": 1}\n').map((w) => w.repeat(n)))
     fc.assert(
-      fc.property(fc.record({ prd: text, drafts: text, beads: text, other: text }), fc.integer({ min: 30, max: 1500 }), (artifacts, limit) => {
-        const builder = { slices: ['ticket_details', 'prd', 'drafts', 'beads', 'other'], keep: ['beads'] }
-        const whole = buildContext(builder, state({ artifacts }), { limit: 1e9, phase: 'P' })
-        try {
-          const built = buildContext(builder, state({ artifacts }), { limit, phase: 'P' })
-          assert.ok(built.tokens <= limit)
-          for (const part of whole.parts) {
-            const now = built.parts.find((candidate) => candidate.source === part.source)
-            const trimmed = built.trims.some((trim) => trim.source === part.source)
-            assert.is(now?.content !== part.content, trimmed, part.source)
-            if (['beads', 'ticket_details'].includes(part.source)) assert.not(trimmed)
+      fc.property(
+        fc.record({ prd: text, drafts: text, beads: text, other: text }),
+        fc.integer({ min: 30, max: 1500 }),
+        (artifacts, limit) => {
+          const builder = { slices: ['ticket_details', 'prd', 'drafts', 'beads', 'other'], keep: ['beads'] }
+          const whole = buildContext(builder, state({ artifacts }), { limit: 1e9, phase: 'P' })
+          try {
+            const built = buildContext(builder, state({ artifacts }), { limit, phase: 'P' })
+            assert.ok(built.tokens <= limit)
+            for (const part of whole.parts) {
+              const now = built.parts.find((candidate) => candidate.source === part.source)
+              const trimmed = built.trims.some((trim) => trim.source === part.source)
+              assert.is(now?.content !== part.content, trimmed, part.source)
+              if (['beads', 'ticket_details'].includes(part.source)) assert.not(trimmed)
+            }
+          } catch (error) {
+            if (!isCode(error, 'CONTEXT_OVER_BUDGET')) throw error
+            assert.ok(tokensOf(artifacts.beads.trim()) + tokensOf('AUTH-1: Sum is wrong\n\nPlease mend it.') > limit)
           }
-        } catch (error) {
-          if (!isCode(error, 'CONTEXT_OVER_BUDGET')) throw error
-          assert.ok(tokensOf(artifacts.beads.trim()) + tokensOf('AUTH-1: Sum is wrong\n\nPlease mend it.') > limit)
-        }
-      }),
+        },
+      ),
     )
   })
 })
@@ -134,7 +171,10 @@ describe('the prompt', (it) => {
     })
     const order = ['# Role', '# Task', '1. Look\n2. Act', '## ticket_details', '## prd', '# Questions', '# Output format', '<OUT>']
     const places = order.map((word) => text.indexOf(word))
-    assert.ok(places.every((place, i) => place > (places[i - 1] ?? -1)), places.join())
+    assert.ok(
+      places.every((place, i) => place > (places[i - 1] ?? -1)),
+      places.join(),
+    )
     assert.ok(text.endsWith('</OUT>'))
   })
   it('says whether a person can be asked', () => {

@@ -6,7 +6,11 @@ import { describeOutput, parseAnswer, retryText, type ParsedAnswer } from '../..
 import type { OutputSpec } from '../../plugins/contract.ts'
 import { describe } from '../helpers/suite.ts'
 
-const bead = v.object({ bead_id: v.string(), checks: v.object({ tests: v.picklist(['pass', 'fail']) }), notes: v.optional(v.array(v.string())) })
+const bead = v.object({
+  bead_id: v.string(),
+  checks: v.object({ tests: v.picklist(['pass', 'fail']) }),
+  notes: v.optional(v.array(v.string())),
+})
 const BEAD: OutputSpec<v.InferOutput<typeof bead>> = {
   schema: bead,
   format: 'yaml',
@@ -16,7 +20,12 @@ const BEAD: OutputSpec<v.InferOutput<typeof bead>> = {
 }
 const GOOD = 'bead_id: B-2\nchecks:\n  tests: pass'
 const VALUE = { bead_id: 'B-2', checks: { tests: 'pass' } }
-const anything = (format: OutputSpec['format'], tag?: string): OutputSpec => ({ schema: v.unknown(), format, example: {}, ...(tag === undefined ? {} : { tag }) })
+const anything = (format: OutputSpec['format'], tag?: string): OutputSpec => ({
+  schema: v.unknown(),
+  format,
+  example: {},
+  ...(tag === undefined ? {} : { tag }),
+})
 
 function valueOf<T>(result: ParsedAnswer<T>): T {
   if (!result.ok) assert.unreachable(`${result.class}: ${result.error}`)
@@ -52,7 +61,9 @@ describe('finding the answer', (it) => {
   })
   it('a value that contains its own marker is read when it is strict JSON', async () => {
     const spec = anything('json', 'OUT')
-    assert.equal(valueOf(await parseAnswer('<OUT>{"note": "between <OUT> and the end"}</OUT>', spec)), { note: 'between <OUT> and the end' })
+    assert.equal(valueOf(await parseAnswer('<OUT>{"note": "between <OUT> and the end"}</OUT>', spec)), {
+      note: 'between <OUT> and the end',
+    })
   })
   it('prose without any block is "missing", and so is nothing', async () => {
     assert.is((await failureOf('I finished the work. All tests pass.')).class, 'missing')

@@ -3,7 +3,23 @@ import { deniedTools, READING_TOOLS, rulesFor } from '../../core/tools.ts'
 import { TOOL_POLICIES, type PermissionRule } from '../../plugins/contract.ts'
 import { describe } from '../helpers/suite.ts'
 
-const KNOWN_TOOLS = ['bash', 'edit', 'write', 'glob', 'grep', 'list', 'lsp', 'codesearch', 'question', 'read', 'skill', 'task', 'todowrite', 'webfetch', 'websearch']
+const KNOWN_TOOLS = [
+  'bash',
+  'edit',
+  'write',
+  'glob',
+  'grep',
+  'list',
+  'lsp',
+  'codesearch',
+  'question',
+  'read',
+  'skill',
+  'task',
+  'todowrite',
+  'webfetch',
+  'websearch',
+]
 const line = (rule: PermissionRule): string => `${rule.permission} ${rule.pattern} ${rule.action}`
 
 describe('tool rules', (it) => {
@@ -16,7 +32,13 @@ describe('tool rules', (it) => {
   it('read_only is an allow-list: a tool nobody knows yet is denied', () => {
     const rules = rulesFor('read_only', { questions: false })
     assert.equal(deniedTools(rules, READING_TOOLS), [])
-    assert.equal(deniedTools(rules, ['bash', 'edit', 'write', 'task', 'tool_of_tomorrow']), ['bash', 'edit', 'write', 'task', 'tool_of_tomorrow'])
+    assert.equal(deniedTools(rules, ['bash', 'edit', 'write', 'task', 'tool_of_tomorrow']), [
+      'bash',
+      'edit',
+      'write',
+      'task',
+      'tool_of_tomorrow',
+    ])
     assert.ok(deniedTools(rules, ['external_directory']).length === 1)
   })
 

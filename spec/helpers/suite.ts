@@ -66,7 +66,9 @@ function asError(thrown: unknown): Error {
 
 /** uvu shows no cause and no SuppressedError; a failing spec should. */
 function describeCause(error: Error): Error {
-  const more = [error.cause, (error as { error?: unknown }).error, (error as { suppressed?: unknown }).suppressed].filter((x) => x !== undefined)
+  const more = [error.cause, (error as { error?: unknown }).error, (error as { suppressed?: unknown }).suppressed].filter(
+    (x) => x !== undefined,
+  )
   if (more.length > 0 && typeof error.stack === 'string') error.stack += more.map((x) => `\n    at -- caused by: ${inspect(x)}`).join('')
   return error
 }

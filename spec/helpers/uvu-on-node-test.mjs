@@ -15,4 +15,5 @@ const hooks = `
 export const resolve = (specifier, context, next) =>
   specifier === 'uvu' ? { url: ${JSON.stringify(`data:text/javascript,${encodeURIComponent(adapter)}`)}, format: 'module', shortCircuit: true } : next(specifier, context)`
 
+// eslint-disable-next-line -- untyped file
 register(`data:text/javascript,${encodeURIComponent(hooks)}`)
