@@ -93,6 +93,7 @@ const ERRORS = {
   TURN_REJECTED: say('precondition', (d) => `The model's question or permission was rejected${d.reason ? `: ${d.reason}` : '.'}`, 'Retry, with a note that answers it.'),
   ANSWER_INVALID: say('precondition', (d) => `The model's answer to ${d.prompt} did not validate in ${d.tries} tries: ${d.problem}`, 'The raw answers are kept (tickets.turns). Retry, or choose another model.'),
   READ_ONLY_VIOLATED: say('precondition', (d) => `[phase ${d.phase}] is read-only but changed ${d.paths}.`, 'The change was undone. Retry, or look at the turn\'s tools.'),
+  TOOLS_VIOLATED: say('precondition', (d) => `[phase ${d.phase}] used tools that its policy denies: ${d.tools}.`, 'Look at the turn; OpenCode may not have applied the session\'s rules.'),
   RUN_ABORTED: say('conflict', (d) => `The run of ${d.ticketId} was aborted.`, 'Nothing to do.'),
   BUDGET_EXCEEDED: say('precondition', (d) => `${d.what} reached its limit of ${d.limit}.`, 'Raise the limit in the settings, then Continue.'),
   // -- OpenCode

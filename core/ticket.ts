@@ -69,6 +69,8 @@ export type BlockedTicket = TicketBase & Progress & { readonly status: 'blocked'
 export type CompletedTicket = TicketBase & Progress & { readonly status: 'completed' }
 export type CanceledTicket = TicketBase & Partial<Progress> & { readonly status: 'canceled' }
 export type Ticket = DraftTicket | RunningTicket | WaitingTicket | BlockedTicket | CompletedTicket | CanceledTicket
+/** A ticket whose phase may run. */
+export type DrivenTicket = RunningTicket | WaitingTicket
 /** A ticket that a driver may hold. */
 export type StartedTicket = RunningTicket | WaitingTicket | BlockedTicket
 
@@ -105,7 +107,7 @@ export const isFinal = (ticket: Ticket): ticket is CompletedTicket | CanceledTic
 /** Started and not final: a driver may hold it. */
 export const isStarted = (ticket: Ticket): ticket is StartedTicket => !isDraft(ticket) && !isFinal(ticket)
 /** A finished phase or a gate's decision may move it on. */
-export const isDriven = (ticket: Ticket): ticket is RunningTicket | WaitingTicket => isRunning(ticket) || isWaiting(ticket)
+export const isDriven = (ticket: Ticket): ticket is DrivenTicket => isRunning(ticket) || isWaiting(ticket)
 
 /** The stored columns of a ticket, decoded but not yet told apart by status. */
 export interface TicketFields extends TicketBase {

@@ -2,10 +2,12 @@
  * The errors a plugin throws to say whether another try helps, and the one it gets when it was declared wrongly.
  * Recognised by brand, not by `instanceof`: a plugin may bring its own copy of this package.
  */
+import type { Turned } from './contract.ts'
+
 const BRAND = Symbol.for('looptroop.plugin-error')
 
 interface Branded {
-  readonly [BRAND]: 'give_up' | 'retry_after' | 'plugin'
+  readonly [BRAND]: 'give_up' | 'retry_after' | 'plugin' | 'prompt'
 }
 
 /** Another attempt will not help: the ticket blocks with this message. */
@@ -44,9 +46,22 @@ export class PluginError extends Error implements Branded {
   }
 }
 
+/** A prompt that ended without a value, for a phase that does not go on without one: `if (!turned.ok) throw new PromptFailed(turned)`. */
+export class PromptFailed extends Error implements Branded {
+  readonly [BRAND] = 'prompt'
+  override readonly name = 'PromptFailed'
+  readonly turned: Failed
+  constructor(turned: Failed) {
+    super(turned.error.message)
+    this.turned = turned
+  }
+}
+type Failed = Extract<Turned<unknown>, { ok: false }>
+
 const kindOf = (error: unknown): Branded[typeof BRAND] | undefined =>
   typeof error === 'object' && error !== null && BRAND in error ? (error as Branded)[BRAND] : undefined
 
 export const isGiveUp = (error: unknown): error is GiveUp => kindOf(error) === 'give_up'
 export const isRetryAfter = (error: unknown): error is RetryAfter => kindOf(error) === 'retry_after'
 export const isPluginError = (error: unknown): error is PluginError => kindOf(error) === 'plugin'
+export const isPromptFailed = (error: unknown): error is PromptFailed => kindOf(error) === 'prompt'

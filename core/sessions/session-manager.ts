@@ -1,0 +1,150 @@
+/** Owning OpenCode sessions: reconnect or create for a slot, and let go. */
+import type { ModelRef, PermissionRule } from '#plugins/contract'
+import type { Driving } from '../driving.ts'
+import { fail, isCode, messageOf } from '../errors.ts'
+import type { RemoteSession } from '../opencode/adapter.ts'
+import type { SessionRecord, Slot } from '../store/records.ts'
+import { isBlocked, isDriven } from '../ticket.ts'
+import { carriesNonce, classifyReconnect, sessionTitle } from './ownership.ts'
+import type { ReconnectClass } from './ownership.ts'
+
+export interface OwnOptions {
+  readonly slot: Slot
+  /** Shown in the title. */
+  readonly name: string
+  readonly directory: string
+  readonly model: ModelRef
+  readonly rules: readonly PermissionRule[]
+  /** Abandon what is in the slot and begin anew. */
+  readonly forceFresh?: boolean
+}
+export interface Owned {
+  readonly session: SessionRecord & { readonly sessionId: string }
+  readonly fresh: boolean
+}
+
+/** Milliseconds before the second, third and fourth try. */
+export const CREATE_DELAYS_MS = [1_000, 3_000, 7_000] as const
+/** How long an unreadable session is looked for again before the ticket blocks with SESSION_UNVERIFIED. */
+export const UNVERIFIED_BUDGET_MS = 60_000
+const UNVERIFIED_STEP_MS = 2_000
+
+/** An active session in the slot: the one that is there when all four checks hold, else a new one. */
+export async function ownSession(driving: Driving, options: OwnOptions): Promise<Owned> {
+  const row = await driving.store.sessionInSlot(options.slot)
+  if (row && options.forceFresh) await abandon(driving, row, 'a fresh session was asked for')
+  else if (row?.state === 'creating') {
+    const adopted = await adoptByNonce(driving, row)
+    if (adopted) return { session: adopted, fresh: true }
+  } else if (row) {
+    const session = await reconnect(driving, row)
+    if (session) return { session, fresh: false }
+  }
+  return { session: await create(driving, options), fresh: true }
+}
+
+/** The four checks of a reconnect. `reconnected` returns the row under this driver's generation. */
+export async function validateAndReconnect(driving: Driving, row: SessionRecord): Promise<{ found: ReconnectClass; session: SessionRecord; problem: string | null }> {
+  const ticket = await driving.store.getTicket(row.slot.ticketId)
+  const owned = await driving.store.sessionInSlot(row.slot)
+  const looked = await look(driving, row)
+  const found = classifyReconnect({
+    ticketExists: ticket !== null,
+    samePhase: ticket !== null && (isDriven(ticket) || isBlocked(ticket)) && ticket.phase === row.slot.phase && ticket.attempt === row.slot.phaseAttempt,
+    owned: owned?.nonce === row.nonce,
+    sameOpencode: row.opencodeId === driving.opencode.adapter.opencodeId,
+    remote: looked.remote,
+  })
+  const session = found === 'reconnected' ? await driving.store.adoptSession(driving.fence, { nonce: row.nonce, at: driving.clock.now() }) : row
+  return { found, session, problem: looked.problem }
+}
+
+/** Ends the row in the store, and the session at OpenCode when it can be reached; a later POST then finds it idle. */
+export async function abandon(driving: Driving, row: SessionRecord, reason: string): Promise<void> {
+  if (row.sessionId !== null && row.opencodeId === driving.opencode.adapter.opencodeId) {
+    const gone = await driving.opencode.adapter.abortSession(row.sessionId, row.directory).then(() => null, messageOf)
+    if (gone !== null) reason = `${reason} (the abort was not confirmed: ${gone})`
+  }
+  await driving.store.endSession(driving.fence, { nonce: row.nonce, state: 'abandoned', reason, at: driving.clock.now() })
+}
+
+export const complete = (driving: Driving, row: SessionRecord, reason: string): Promise<void> =>
+  driving.store.endSession(driving.fence, { nonce: row.nonce, state: 'ended', reason, at: driving.clock.now() })
+
+async function look(driving: Driving, row: SessionRecord): Promise<{ remote: RemoteSession | null | 'unreadable'; problem: string | null }> {
+  if (row.sessionId === null) return { remote: null, problem: null }
+  try {
+    return { remote: await driving.opencode.adapter.getSession(row.sessionId, { signal: driving.signal }), problem: null }
+  } catch (error) {
+    if (driving.signal.aborted) throw error
+    return { remote: 'unreadable', problem: messageOf(error) }
+  }
+}
+
+async function reconnect(driving: Driving, row: SessionRecord): Promise<Owned['session'] | null> {
+  const until = driving.clock.monotonic() + UNVERIFIED_BUDGET_MS
+  for (;;) {
+    const { found, session, problem } = await validateAndReconnect(driving, row)
+    if (found === 'reconnected') return session as Owned['session']
+    if (found !== 'unverified') {
+      await abandon(driving, row, found)
+      return null
+    }
+    if (driving.clock.monotonic() >= until || row.opencodeId !== driving.opencode.adapter.opencodeId)
+      throw fail('SESSION_UNVERIFIED', { sessionId: row.sessionId ?? row.nonce, problem: problem ?? 'it lives on another OpenCode' })
+    await driving.clock.sleep(UNVERIFIED_STEP_MS, driving.signal)
+    if (driving.signal.aborted) throw fail('RUN_ABORTED', { ticketId: row.slot.ticketId })
+  }
+}
+
+async function create(driving: Driving, options: OwnOptions): Promise<Owned['session']> {
+  const { store, fence, clock, opencode } = driving
+  const nonce = driving.chance.hex(8)
+  const row = await store.claimSlot(fence, { nonce, slot: options.slot, opencodeId: opencode.adapter.opencodeId, directory: options.directory, model: options.model, at: clock.now() })
+  const problems: string[] = []
+  for (const delay of [0, ...CREATE_DELAYS_MS]) {
+    if (delay > 0) await clock.sleep(delay, driving.signal)
+    if (driving.signal.aborted) throw fail('RUN_ABORTED', { ticketId: options.slot.ticketId })
+    // A lost reply may have left a session behind: it carries the nonce, so it is ours to take, not to leak.
+    const late = problems.length > 0 ? await adoptByNonce(driving, row, false) : null
+    if (late) return late
+    try {
+      const remote = await opencode.adapter.createSession(
+        { directory: options.directory, title: sessionTitle(row, options.name), metadata: { looptroop: nonce }, rules: options.rules },
+        { signal: driving.signal },
+      )
+      return (await store.activateSession(fence, { nonce, sessionId: remote.id, directory: remote.directory, at: clock.now() })) as Owned['session']
+    } catch (error) {
+      if (driving.signal.aborted || isCode(error, 'LEASE_LOST')) throw error
+      problems.push(messageOf(error))
+    }
+  }
+  await deleteLate(driving, nonce)
+  await store.endSession(fence, { nonce, state: 'abandoned', reason: 'could not be created', at: clock.now() })
+  throw fail('SESSION_CREATE_FAILED', { tries: problems.length, problem: problems.join(' | ') })
+}
+
+async function findByNonce(driving: Driving, nonce: string): Promise<RemoteSession | undefined> {
+  const sessions = await driving.opencode.adapter.listSessions({ limit: 1_000, signal: driving.signal })
+  return sessions.find((s) => carriesNonce(s, nonce))
+}
+
+/** A row that was claimed but never activated: its session, when OpenCode has one with the nonce. */
+async function adoptByNonce(driving: Driving, row: SessionRecord, endWhenAbsent = true): Promise<Owned['session'] | null> {
+  const remote = await findByNonce(driving, row.nonce).catch((error: unknown) => {
+    if (endWhenAbsent) throw fail('SESSION_UNVERIFIED', { sessionId: row.nonce, problem: messageOf(error) }, error)
+    return undefined // the create loop goes on: it looks again after its next try
+  })
+  if (remote) {
+    const at = driving.clock.now()
+    return (await driving.store.activateSession(driving.fence, { nonce: row.nonce, sessionId: remote.id, directory: remote.directory, at })) as Owned['session']
+  }
+  if (endWhenAbsent) await driving.store.endSession(driving.fence, { nonce: row.nonce, state: 'abandoned', reason: 'OpenCode has no session with its nonce', at: driving.clock.now() })
+  return null
+}
+
+/** Giving up: what may have been created after all is deleted; what cannot be reached now is found by its nonce at the next start. */
+async function deleteLate(driving: Driving, nonce: string): Promise<void> {
+  const late = await findByNonce(driving, nonce).catch(() => undefined)
+  if (late) await driving.opencode.adapter.deleteSession(late.id).catch(() => undefined)
+}

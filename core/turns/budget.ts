@@ -1,0 +1,39 @@
+/** How long work may take: a limit, what is used, and reasons why the clock stands still (a person is asked). */
+import type { Clock } from '../ports.ts'
+
+export interface Budget {
+  /** Milliseconds left; null = no limit. */
+  left(): number | null
+  usedMs(): number
+  pause(reason: string): void
+  resume(reason: string): void
+}
+
+export function createBudget(clock: Pick<Clock, 'monotonic'>, input: { readonly limitMs: number | null; readonly usedMs: number }): Budget {
+  const reasons = new Set<string>()
+  let used = input.usedMs
+  let since = clock.monotonic()
+  const settle = (): void => {
+    const now = clock.monotonic()
+    if (reasons.size === 0) used += now - since
+    since = now
+  }
+  return {
+    left: () => {
+      settle()
+      return input.limitMs === null ? null : Math.max(0, input.limitMs - used)
+    },
+    usedMs: () => {
+      settle()
+      return Math.round(used)
+    },
+    pause: (reason) => {
+      settle()
+      reasons.add(reason)
+    },
+    resume: (reason) => {
+      settle()
+      reasons.delete(reason)
+    },
+  }
+}

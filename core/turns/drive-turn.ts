@@ -1,0 +1,265 @@
+/** Drives one stored turn until it is settled: gathers facts, asks the table (`verdict.ts`), does what it says. */
+import type { Driving } from '../driving.ts'
+import { fail, isCode, messageOf } from '../errors.ts'
+import { event } from '../events/events.ts'
+import type { RemoteMessage } from '../opencode/adapter.ts'
+import type { SettledHow, TurnRecord } from '../store/records.ts'
+import type { Requests } from '../inbox/requests.ts'
+import { settlementOf } from './answer.ts'
+import type { Budget } from './budget.ts'
+import { TurnWatch } from './turn-watch.ts'
+import { QUIET_MS, chainOf, verdict } from './verdict.ts'
+import type { TurnFacts, Verdict } from './verdict.ts'
+
+/** How often the messages of a running turn are looked at when nothing hints (liveness). */
+const POLL_MS = 15_000
+/** How long admission is left to the stream before it is read back. */
+const ADMISSION_POLL_MS = 2_000
+const UNVERIFIED_BUDGET_MS = 60_000
+const UNVERIFIED_STEP_MS = 2_000
+const IDLE_BOUND_MS = 60_000
+const IDLE_STEP_MS = 250
+
+export interface DriveOptions {
+  readonly turn: TurnRecord
+  readonly budget: Budget
+  readonly requests: Requests
+  /** Created for this turn: nothing can run in it. */
+  readonly freshSession: boolean
+}
+
+export async function driveTurn(driving: Driving, options: DriveOptions): Promise<TurnRecord> {
+  const driver = new TurnDriver(driving, options)
+  try {
+    return await driver.run()
+  } finally {
+    driver.close()
+  }
+}
+
+class TurnDriver {
+  #turn: TurnRecord
+  #absentSince: { readonly at: number; readonly seen: number } | null = null
+  #unverifiedSince: number | null = null
+  readonly #driving: Driving
+  readonly #options: DriveOptions
+  readonly #watch: TurnWatch
+
+  constructor(driving: Driving, options: DriveOptions) {
+    this.#driving = driving
+    this.#options = options
+    this.#turn = options.turn
+    this.#watch = new TurnWatch(driving, { turn: options.turn, onRequest: (seen) => options.requests.onEvent(seen, this.#turn, options.budget) })
+    // A turn that was sent by an earlier run of this process may already wait for a person.
+    this.#watch.reconnected = options.turn.posts > 0
+  }
+
+  async run(): Promise<TurnRecord> {
+    await this.#options.requests.resumePaused(this.#turn, this.#options.budget)
+    for (;;) {
+      this.#live()
+      if (this.#options.budget.left() === 0) await this.#stop('deadline')
+      const facts = await this.#facts()
+      if (facts.messages.some((m) => m.id === this.#turn.turnId)) await this.#admit()
+      const settled = await this.#act(verdict(facts), facts)
+      if (settled) return settled
+      await this.#watch.flush()
+    }
+  }
+
+  close(): void {
+    this.#watch.close()
+  }
+
+  #live(): void {
+    if (this.#driving.signal.aborted) throw fail('RUN_ABORTED', { ticketId: this.#driving.fence.ticketId })
+  }
+
+  async #facts(): Promise<TurnFacts> {
+    const turn = this.#turn
+    const { adapter } = this.#driving.opencode
+    const base: TurnFacts = {
+      turnId: turn.turnId,
+      partTexts: turn.request.parts.map((p) => p.text),
+      settled: turn.settlement !== null,
+      posts: turn.posts,
+      msSincePost: turn.lastPostAt === null ? null : this.#driving.clock.now() - turn.lastPostAt,
+      youngerProcess: this.#driving.opencode.startedAt !== null && turn.lastPostAt !== null && this.#driving.opencode.startedAt > turn.lastPostAt,
+      stopping: turn.stopping,
+      reach: 'ok',
+      messages: [],
+      running: 'absent',
+      restarts: turn.restarts,
+    }
+    if (base.settled || turn.posts === 0) return base // never posted: OpenCode cannot know it
+    if (turn.opencodeId !== adapter.opencodeId) return { ...base, reach: 'other_opencode' }
+    try {
+      const messages = await adapter.getSessionMessages(turn.sessionId, { signal: this.#driving.signal })
+      if (!messages) return { ...base, reach: 'session_gone' }
+      this.#watch.catchUp(chainOf({ ...base, messages })?.answer ?? [])
+      if (this.#watch.reconnected) await this.#catchUpRequests()
+      return { ...base, messages, running: await this.#running() }
+    } catch (error) {
+      if (this.#driving.signal.aborted || isCode(error, 'LEASE_LOST')) throw error
+      return { ...base, reach: 'unreadable' }
+    }
+  }
+
+  async #catchUpRequests(): Promise<void> {
+    this.#watch.reconnected = false
+    await this.#options.requests.catchUp(this.#turn, this.#options.budget)
+  }
+
+  /** "Not running" is believed only when asked twice, QUIET_MS apart, with no durable event between. */
+  async #running(): Promise<TurnFacts['running']> {
+    const statuses = await this.#driving.opencode.adapter.sessionStatuses(this.#turn.directory, { signal: this.#driving.signal })
+    const entry = statuses[this.#turn.sessionId]
+    if (entry) {
+      this.#absentSince = null
+      return entry.type
+    }
+    const now = this.#driving.clock.monotonic()
+    const before = this.#absentSince
+    if (!before || before.seen !== this.#watch.seen) this.#absentSince = { at: now, seen: this.#watch.seen }
+    else if (now - before.at >= QUIET_MS) return 'quiet'
+    return 'absent'
+  }
+
+  async #act(found: Verdict, facts: TurnFacts): Promise<TurnRecord | null> {
+    if (found.do !== 'unverified') this.#unverifiedSince = null
+    switch (found.do) {
+      case 'return':
+        return this.#turn
+      case 'settle':
+        return this.#settle(found.how, found.answer, found.chains)
+      case 'post':
+        await this.#post(found.restart)
+        return null
+      case 'wait':
+        await this.#wait(Math.min(found.ms, ADMISSION_POLL_MS))
+        return null
+      case 'rejoin':
+        if (this.#turn.stopping && this.#turn.stopping !== 'rejected') await this.#abort()
+        else await this.#wait(this.#withinBudget(POLL_MS))
+        return null
+      case 'look_again':
+        await this.#driving.clock.sleep(QUIET_MS, this.#driving.signal)
+        return null
+      case 'unverified':
+        await this.#unverified(found.why, facts)
+        return null
+      case 'uncertain':
+        return this.#uncertain(found.why, facts)
+    }
+  }
+
+  /** Until something worth a look happened; a mere admission is recorded and waited on. */
+  async #wait(ms: number): Promise<void> {
+    for (;;) {
+      this.#live()
+      const hint = await this.#watch.hint(ms)
+      if (hint !== 'admitted') return
+      await this.#admit()
+      ms = this.#withinBudget(POLL_MS)
+    }
+  }
+
+  #withinBudget(ms: number): number {
+    const left = this.#turn.stopping ? null : this.#options.budget.left()
+    return left === null ? ms : Math.min(ms, left)
+  }
+
+  async #admit(): Promise<void> {
+    if (this.#turn.receipt !== 'sent' && this.#turn.receipt !== 'intended') return
+    const { store, fence, clock } = this.#driving
+    await store.admitTurn(fence, { turnId: this.#turn.turnId, at: clock.now() })
+    this.#turn = { ...this.#turn, receipt: 'admitted' }
+  }
+
+  /** Recorded, then posted. The record carries the fence: a driver that lost its lease never posts. */
+  async #post(restart: boolean): Promise<void> {
+    const { store, fence, clock, opencode, signal } = this.#driving
+    if (this.#turn.posts === 0) await this.#sessionIdle()
+    this.#live()
+    this.#turn = await store.recordPost(fence, { turnId: this.#turn.turnId, restart, at: clock.now() })
+    try {
+      await opencode.adapter.promptSession(this.#turn.sessionId, this.#turn.directory, this.#turn.request, { signal })
+    } catch (error) {
+      // Refused as malformed: nothing is stored there. Every other failure leaves it open what became of it: the table tells.
+      if (isCode(error, 'OPENCODE_REFUSED')) await this.#refused(messageOf(error))
+      else if (signal.aborted) throw error
+    }
+    await this.#wait(ADMISSION_POLL_MS)
+  }
+
+  async #refused(problem: string): Promise<never> {
+    const { store, fence, clock } = this.#driving
+    const settlement = { ...settlementOf('failed', []), error: { name: 'BadRequest', message: problem, statusCode: 400 } }
+    await store.settleTurn(fence, { turnId: this.#turn.turnId, settlement, at: clock.now() })
+    throw fail('OPENCODE_REFUSED', { operation: 'the prompt', problem })
+  }
+
+  /** One open turn per session: the next is sent only when its directory shows no status entry for it. */
+  async #sessionIdle(): Promise<void> {
+    if (this.#options.freshSession) return
+    const { clock, opencode, signal } = this.#driving
+    const until = clock.monotonic() + IDLE_BOUND_MS
+    for (;;) {
+      const statuses = await opencode.adapter.sessionStatuses(this.#turn.directory, { signal })
+      if (!statuses[this.#turn.sessionId]) return
+      if (clock.monotonic() > until) throw fail('SESSION_UNVERIFIED', { sessionId: this.#turn.sessionId, problem: 'it stays busy after its turn was settled' })
+      await clock.sleep(IDLE_STEP_MS, signal)
+      this.#live()
+    }
+  }
+
+  /** Stored first, then aborted: what follows is told from a crash by that. */
+  async #stop(stopping: NonNullable<TurnRecord['stopping']>): Promise<void> {
+    if (this.#turn.stopping || this.#turn.settlement) return
+    const { store, fence, clock } = this.#driving
+    await store.markStopping(fence, { turnId: this.#turn.turnId, stopping, at: clock.now() })
+    this.#turn = { ...this.#turn, stopping }
+  }
+
+  /** Asked again at every look until the messages show the end: an abort that failed is no abort. */
+  async #abort(): Promise<void> {
+    const { opencode, signal } = this.#driving
+    try {
+      await opencode.adapter.abortSession(this.#turn.sessionId, this.#turn.directory, { signal })
+    } catch {
+      // Not confirmed: the next look at the messages says what became of it, and asks again.
+      await this.#watch.hint(UNVERIFIED_STEP_MS)
+    }
+  }
+
+  async #unverified(why: string, facts: TurnFacts): Promise<void> {
+    const now = this.#driving.clock.monotonic()
+    if (this.#unverifiedSince === null) {
+      this.#unverifiedSince = now
+      const { turnId, phase, attempt, prompt } = this.#turn
+      const told = event('turn.unverified', { turnId, phase, attempt, prompt, problem: why })
+      await this.#driving.store.appendEvents(this.#driving.fence, { events: [told], at: this.#driving.clock.now() })
+    }
+    if (now - this.#unverifiedSince >= UNVERIFIED_BUDGET_MS || why === 'other_opencode') await this.#uncertain(why, facts)
+    await this.#watch.hint(UNVERIFIED_STEP_MS)
+  }
+
+  async #uncertain(why: string, facts: TurnFacts): Promise<never> {
+    const { store, fence, clock } = this.#driving
+    const evidence = { reach: facts.reach, posts: facts.posts, messages: facts.messages.slice(-10).map((m) => ({ id: m.id, role: m.role, finish: m.finish ?? null })) }
+    await store.turnUncertain(fence, { turnId: this.#turn.turnId, problem: why, evidence, at: clock.now() })
+    throw fail('TURN_UNCERTAIN', { turnId: this.#turn.turnId, problem: why, ...evidence })
+  }
+
+  async #settle(how: SettledHow, answer: readonly RemoteMessage[], chains: number): Promise<TurnRecord> {
+    const { store, fence, clock } = this.#driving
+    const fresh = await store.turn(this.#turn.turnId)
+    this.#watch.catchUp(answer)
+    await this.#watch.flush()
+    // A question rejected by another client was marked by the watch after our last look.
+    const known = how === 'interrupted' && fresh?.stopping === 'rejected' ? 'rejected' : how
+    const { turnId, phase, attempt, prompt } = this.#turn
+    const events = chains > 1 ? [event('turn.ran_twice', { turnId, phase, attempt, prompt, chains })] : []
+    return store.settleTurn(fence, { turnId, settlement: settlementOf(known, answer), events, at: clock.now() })
+  }
+}

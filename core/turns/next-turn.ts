@@ -1,0 +1,57 @@
+/** What a prompt does next, from the turns it already had: the same answer after every restart. Acts on nothing. */
+import type { OutputSpec, RetryRules, TurnedWhy } from '#plugins/contract'
+import { fail } from '../errors.ts'
+import { turnFailure } from '../failure.ts'
+import type { Failure } from '../failure.ts'
+import type { TurnRecord } from '../store/records.ts'
+import { parseAnswer } from '../structured-output.ts'
+import type { AnswerFailure } from '../structured-output.ts'
+
+export type NextTurn<T> =
+  | { readonly do: 'send'; readonly ordinal: number; readonly reason: TurnRecord['reason']; readonly follow: FollowUp | null }
+  | { readonly do: 'resume'; readonly turn: TurnRecord }
+  | { readonly do: 'value'; readonly value: T; readonly repairs: readonly string[] }
+  | { readonly do: 'fail'; readonly why: TurnedWhy; readonly failure: Failure }
+/** What the next turn answers: an invalid answer, or an answer that is not finished (its own words). */
+export type FollowUp = { readonly kind: 'invalid'; readonly failure: AnswerFailure } | { readonly kind: 'words'; readonly text: string }
+
+export interface PromptFacts<T> {
+  readonly name: string
+  readonly turns: readonly TurnRecord[]
+  readonly output: OutputSpec<T>
+  readonly rules: RetryRules
+  /** Continuation turns a person granted. */
+  readonly continues: number
+}
+
+const CONTINUE_TEXT = 'Please continue where you left off, and finish with the required output.'
+
+export async function nextTurn<T>(facts: PromptFacts<T>): Promise<NextTurn<T>> {
+  const last = facts.turns.at(-1)
+  if (!last) return { do: 'send', ordinal: 1, reason: 'first', follow: null }
+  if (last.receipt !== 'settled') return { do: 'resume', turn: last }
+  const used = (reason: TurnRecord['reason']): number => facts.turns.filter((t) => t.reason === reason).length
+  const send = (reason: TurnRecord['reason'], follow: FollowUp): NextTurn<T> => ({ do: 'send', ordinal: last.ordinal + 1, reason, follow })
+  const orContinue = (end: NextTurn<T>): NextTurn<T> =>
+    used('continue') < facts.continues ? send('continue', { kind: 'words', text: CONTINUE_TEXT }) : end
+
+  const failed = turnFailure(last)
+  if (failed) return orContinue({ do: 'fail', why: whyOf(failed), failure: failed })
+  const parsed = await parseAnswer(last.settlement?.text ?? '', facts.output)
+  if (!parsed.ok) {
+    if (used('structured') < facts.rules.structured) return send('structured', { kind: 'invalid', failure: parsed })
+    return orContinue(invalid(facts, parsed.error))
+  }
+  const more = facts.output.more?.(parsed.value)
+  if (more === undefined) return { do: 'value', value: parsed.value, repairs: parsed.repairs }
+  if (used('keep_working') < facts.rules.keepWorking) return send('keep_working', { kind: 'words', text: more })
+  return orContinue(invalid(facts, `it still says that the work is not finished after ${facts.rules.keepWorking} further turns`))
+}
+
+const whyOf = (failure: Failure): TurnedWhy => (failure.kind === 'timed_out' ? 'timed_out' : failure.kind === 'rejected' ? 'rejected' : 'failed')
+
+function invalid<T>(facts: PromptFacts<T>, problem: string): NextTurn<T> {
+  const last = facts.turns.at(-1)
+  const error = fail('ANSWER_INVALID', { prompt: facts.name, tries: facts.turns.length, problem })
+  return { do: 'fail', why: 'invalid', failure: { kind: 'invalid', error, retry: 'rules', continuable: null, turnId: last?.turnId ?? null } }
+}

@@ -1,0 +1,159 @@
+/**
+ * Listens to one open turn: puts what passes by into the ticket's log, in order, and hints when a look at the messages is
+ * worth while. It never decides: messages do.
+ */
+import type { Driving } from '../driving.ts'
+import type { NewEvent } from '../events/events.ts'
+import type { OpencodeEvent, RemoteMessage } from '../opencode/adapter.ts'
+import type { TurnRecord } from '../store/records.ts'
+import { messageEvents, partEvent, streamEvent } from './ticket-events.ts'
+import type { OfTurn } from './ticket-events.ts'
+
+/** `look`: the messages may have changed in a way that matters. `admitted`: our message was seen stored. */
+export type Hint = 'look' | 'admitted' | 'time'
+
+export interface WatchOptions {
+  readonly turn: TurnRecord
+  /** Questions and permissions go to the inbox. */
+  readonly onRequest: (event: OpencodeEvent) => Promise<void>
+}
+
+const NOT_FINAL: ReadonlySet<string | undefined> = new Set(['tool-calls', 'unknown', undefined])
+
+export class TurnWatch {
+  /** Grows with every durable event of the session; "quiet" means it did not. */
+  seen = 0
+  /** The stream was (re)connected since `reconnected` was last cleared: live facts may have been missed. */
+  reconnected = false
+  #hint: Hint | null = null
+  #wake: () => void = () => {}
+  #queue: Promise<void> = Promise.resolve()
+  #failure: unknown
+  readonly #kinds = new Map<string, 'text' | 'reasoning'>()
+  readonly #answering = new Set<string>()
+  readonly #stops: (() => void)[]
+  readonly #driving: Driving
+  readonly #turn: TurnRecord
+  readonly #onRequest: WatchOptions['onRequest']
+
+  constructor(driving: Driving, options: WatchOptions) {
+    this.#driving = driving
+    this.#turn = options.turn
+    this.#onRequest = options.onRequest
+    const { hub } = driving.opencode
+    this.#stops = [
+      hub.watch(options.turn.sessionId, (seen) => this.#listen(seen)),
+      hub.onStream((seen) => {
+        this.reconnected = seen.type === 'connected'
+        this.#give('look')
+      }),
+    ]
+  }
+
+  /** Resolves at the next hint, or after `ms`. A hint that came since the last call counts. */
+  async hint(ms: number): Promise<Hint> {
+    const { clock, signal } = this.#driving
+    if (this.#hint === null && ms > 0) {
+      const timer = new AbortController()
+      const woken = new Promise<void>((resolve) => {
+        this.#wake = resolve
+      })
+      await Promise.race([woken, clock.sleep(ms, AbortSignal.any([timer.signal, signal]))])
+      timer.abort()
+    }
+    const hint = this.#hint ?? 'time'
+    this.#hint = null
+    this.#wake = () => {}
+    return hint
+  }
+
+  /** Appends what the messages show and the stream did not. */
+  catchUp(messages: readonly RemoteMessage[]): void {
+    for (const m of messages) if (m.role === 'assistant') this.#answering.add(m.id)
+    this.#append(messageEvents(messages, this.#ofTurn(this.#turn.sessionId)))
+  }
+
+  /** All appends so far are stored. Throws what the store threw (a lost lease). */
+  async flush(): Promise<void> {
+    await this.#queue
+    if (this.#failure !== undefined) throw this.#failure
+  }
+
+  close(): void {
+    for (const stop of this.#stops) stop()
+    for (const partId of this.#kinds.keys()) this.#driving.feed.closePart(this.#driving.fence.ticketId, partId)
+  }
+
+  #listen(seen: OpencodeEvent): void {
+    switch (seen.type) {
+      case 'message.updated':
+        return this.#onMessage(seen)
+      case 'part.updated':
+        return this.#onPart(seen)
+      case 'part.delta':
+        return this.#onDelta(seen)
+      case 'question.asked':
+      case 'question.replied':
+      case 'question.rejected':
+      case 'permission.asked':
+      case 'permission.replied':
+        return this.#enqueue(() => this.#onRequest(seen))
+      default:
+        if ('sessionId' in seen) this.#onSession(seen)
+    }
+  }
+
+  #onMessage({ message, sessionId }: OpencodeEvent & { type: 'message.updated' }): void {
+    this.seen += 1
+    if (message.role === 'assistant') this.#answering.add(message.id)
+    if (sessionId !== this.#turn.sessionId) return
+    if (message.id === this.#turn.turnId) this.#give('admitted')
+    const final = message.completedAt !== undefined && (message.error !== undefined || !NOT_FINAL.has(message.finish))
+    if (message.role === 'assistant' && final) this.#give('look')
+  }
+
+  #onPart({ sessionId, messageId, part }: OpencodeEvent & { type: 'part.updated' }): void {
+    this.seen += 1
+    if (!this.#answering.has(messageId)) return
+    if (part.type === 'text' || part.type === 'reasoning') this.#kinds.set(part.id, part.type)
+    const made = partEvent(sessionId, part, this.#ofTurn(sessionId))
+    if (!made) return
+    this.#append([made])
+    this.#enqueue(() => Promise.resolve(this.#driving.feed.closePart(this.#driving.fence.ticketId, part.id)))
+  }
+
+  #onDelta({ messageId, partId, text }: OpencodeEvent & { type: 'part.delta' }): void {
+    const kind = this.#kinds.get(partId)
+    if (!kind || !this.#answering.has(messageId)) return
+    this.#driving.feed.delta(this.#driving.fence.ticketId, { turnId: this.#turn.turnId, partId, kind, text })
+  }
+
+  #onSession(seen: OpencodeEvent & { sessionId: string }): void {
+    const made = streamEvent(seen, this.#ofTurn(seen.sessionId))
+    if (made) this.#append([made])
+    const ends = seen.type === 'session.error' || seen.type === 'session.deleted' || (seen.type === 'session.status' && seen.status.type === 'idle')
+    if (ends && seen.sessionId === this.#turn.sessionId) this.#give('look')
+  }
+
+  #ofTurn(sessionId: string): OfTurn {
+    return { turn: this.#turn, owner: sessionId === this.#turn.sessionId ? null : sessionId }
+  }
+
+  /** In order, one after the other; the first failure is kept for `flush`. */
+  #enqueue(work: () => Promise<void>): void {
+    this.#queue = this.#queue.then(work).catch((error: unknown) => {
+      this.#failure ??= error
+      this.#give('look')
+    })
+  }
+
+  #append(events: readonly NewEvent[]): void {
+    const { store, fence, clock } = this.#driving
+    if (events.length > 0) this.#enqueue(() => store.appendEvents(fence, { events, at: clock.now() }))
+  }
+
+  #give(hint: Hint): void {
+    if (this.#hint !== 'look') this.#hint = hint
+    this.#wake()
+  }
+}

@@ -1,0 +1,166 @@
+/** `phase.prompt`: a named request with its turns, until there is a validated value or a failure. Recorded, then replayed. */
+import type { ContextBuilder, ModelRef, ModelRole, OutputSpec, PromptOptions, PromptTemplate, ToolPolicy, Turned } from '#plugins/contract'
+import { buildContext, renderPrompt } from '../context-builder.ts'
+import { fail } from '../errors.ts'
+import { event } from '../events/events.ts'
+import type { NewEvent } from '../events/events.ts'
+import { recordFailure } from '../failure.ts'
+import { hashOf, toJson } from '../json.ts'
+import type { PromptRecord, SessionRecord, TurnRecord } from '../store/records.ts'
+import { slotOf } from '../sessions/ownership.ts'
+import { retryText } from '../structured-output.ts'
+import { deniedTools, rulesFor } from '../tools.ts'
+import { createBudget } from '../turns/budget.ts'
+import type { Budget } from '../turns/budget.ts'
+import { nextTurn } from '../turns/next-turn.ts'
+import type { FollowUp, NextTurn } from '../turns/next-turn.ts'
+import { resumeTurn, runOpenCodePrompt } from '../turns/run-opencode-prompt.ts'
+import type { RunContext } from './run-context.ts'
+import { ticketState } from './ticket-state.ts'
+
+/** A prompt with every default filled in. */
+interface Asked<T> {
+  readonly name: string
+  readonly slot: ReturnType<typeof slotOf>
+  readonly model: ModelRef
+  readonly context: ContextBuilder
+  readonly template: PromptTemplate | string
+  readonly tools: ToolPolicy
+  readonly output: OutputSpec<T>
+  readonly questions: boolean
+  readonly keep: boolean
+  readonly limitMs: number | null
+  readonly item: string | undefined
+}
+
+export async function promptVerb<T>(run: RunContext, name: string, options: PromptOptions<T>): Promise<Turned<T>> {
+  const asked = ask(run, name, options)
+  const inputHash = hashOf({ template: asked.template, tools: asked.tools, slot: asked.slot, format: asked.output.format, tag: asked.output.tag ?? null, example: asked.output.example })
+  const known = run.journal.visitPrompt(name, inputHash)
+  if (known?.state === 'done') return known.result as unknown as Turned<T>
+  return run.journal.busy(async () => {
+    const { driving, journal } = run
+    const record = known ?? (await driving.store.beginPrompt(driving.fence, { ...journal.at, name, slot: asked.slot, inputHash, at: driving.clock.now() }))
+    await run.assertModel(asked.model)
+    const tree = await treeBefore(run, asked)
+    const end = await converse(run, asked, record)
+    await assertUntouched(run, asked, tree)
+    const turned: Turned<T> = end.do === 'value' ? { ok: true, value: end.value } : { ok: false, why: end.why, error: recordFailure(end.failure) }
+    const session = await driving.store.sessionInSlot(asked.slot)
+    await driving.store.completePrompt(driving.fence, {
+      ...journal.at,
+      name,
+      result: toJson(turned),
+      session: session && endOf(session, asked, end),
+      repairs: end.do === 'value' ? end.repairs : [],
+      at: driving.clock.now(),
+    })
+    return turned
+  })
+}
+
+type End<T> = Extract<NextTurn<T>, { do: 'value' | 'fail' }>
+
+/** Success ends the session unless it is kept; a failure that Continue may mend keeps it; any other gives it up. */
+function endOf<T>(session: SessionRecord, asked: Asked<T>, end: End<T>): { nonce: string; state: 'ended' | 'abandoned'; reason: string } | null {
+  if (end.do === 'value') return asked.keep ? null : { nonce: session.nonce, state: 'ended', reason: 'answered' }
+  return end.failure.continuable ? null : { nonce: session.nonce, state: 'abandoned', reason: end.failure.kind }
+}
+
+function ask<T>(run: RunContext, name: string, options: PromptOptions<T>): Asked<T> {
+  const { plugin, ticket, journal } = run
+  const output = options.output ?? (plugin.output as OutputSpec<T>)
+  return {
+    name,
+    slot: slotOf(ticket.id, journal.at, { name, slot: options.slot }),
+    model: modelFor(run, options.model ?? plugin.model ?? 'main'),
+    context: options.context ?? plugin.context,
+    template: options.text ?? plugin.prompt,
+    tools: options.tools ?? plugin.tools,
+    output,
+    questions: plugin.questions === true && ticket.settings['questions.allowed'],
+    keep: options.keep === true,
+    limitMs: options.deadline ?? plugin.budget?.prompt ?? ticket.settings['limits.promptMs'],
+    item: options.item,
+  }
+}
+
+/** A council's winner is recorded on the ticket by its kind; where there was no council the main model stands in. */
+function modelFor(run: RunContext, role: ModelRole | ModelRef): ModelRef {
+  if (typeof role === 'object' && 'provider' in role) return role
+  const main = run.ticket.settings['models.main']
+  if (!main) throw fail('MODEL_MISSING')
+  return main
+}
+
+/** Turn after turn until there is an end. Every decision is `nextTurn`'s, from what is stored. */
+async function converse<T>(run: RunContext, asked: Asked<T>, record: PromptRecord): Promise<End<T>> {
+  const { driving, journal, plugin, ticket } = run
+  const budget = createBudget(driving.clock, { limitMs: asked.limitMs, usedMs: record.usedMs })
+  for (;;) {
+    const turns = await driving.store.turns(ticket.id, { ...journal.at, prompt: asked.name })
+    const next = await nextTurn<T>({ name: asked.name, turns, output: asked.output, rules: plugin.retry, continues: record.continues })
+    if (next.do === 'value' || next.do === 'fail') return next
+    if (next.do === 'send' && next.follow?.kind === 'invalid') await tellInvalid(run, asked, turns.at(-1), next.follow.failure.error)
+    const settled = await run.turnPlace(() => (next.do === 'resume' ? resumeTurn(driving, next.turn, { budget, requests: run.requests }) : send(run, asked, { next, budget })))
+    await driving.store.spendBudget(driving.fence, { ...journal.at, name: asked.name, usedMs: budget.usedMs() })
+    assertPolicy(run, asked, settled)
+  }
+}
+
+async function send<T>(run: RunContext, asked: Asked<T>, { next, budget }: { next: Extract<NextTurn<T>, { do: 'send' }>; budget: Budget }): Promise<TurnRecord> {
+  const { driving, journal, workspace } = run
+  const own = { slot: asked.slot, name: asked.name, directory: workspace.path, model: asked.model, rules: rulesFor(asked.tools, { questions: asked.questions }) }
+  const { turn } = await runOpenCodePrompt(driving, own, {
+    ...journal.at,
+    prompt: asked.name,
+    ordinal: next.ordinal,
+    reason: next.reason,
+    text: (fresh) => (next.follow && !fresh ? followText(asked, next.follow) : wholePrompt(run, asked, next.follow)),
+    model: asked.model,
+    budget,
+    requests: run.requests,
+  })
+  return turn
+}
+
+const followText = <T>(asked: Asked<T>, follow: FollowUp): string => (follow.kind === 'words' ? follow.text : retryText(asked.output, follow.failure))
+
+/** The first turn's text. In a fresh session a follow-up carries it too: that session knows nothing yet. */
+async function wholePrompt<T>(run: RunContext, asked: Asked<T>, follow: FollowUp | null): Promise<string> {
+  const { driving, journal, ticket } = run
+  const { state, answerIds } = await ticketState(run, asked.context, asked.item)
+  const { phase, attempt } = journal.at
+  const built = buildContext(asked.context, state, { limit: ticket.settings['limits.contextTokens'], phase })
+  const events: NewEvent[] = built.trims.length === 0 ? [] : [event('context.trimmed', { phase, attempt, prompt: asked.name, trims: built.trims })]
+  if (events.length > 0) await driving.store.appendEvents(driving.fence, { events, at: driving.clock.now() })
+  if (answerIds.length > 0) await driving.store.consumeAnswers(driving.fence, { ids: answerIds, at: driving.clock.now() })
+  const text = renderPrompt({ template: asked.template, parts: built.parts, output: asked.output, questions: asked.questions })
+  return follow ? `${text}\n\n# What came of the last try\n\n${followText(asked, follow)}` : text
+}
+
+function tellInvalid<T>(run: RunContext, asked: Asked<T>, turn: TurnRecord | undefined, problem: string): Promise<void> {
+  const { driving, journal } = run
+  const told = event('prompt.invalid', { ...journal.at, prompt: asked.name, turnId: turn?.turnId ?? '', problem, again: true }, `invalid:${turn?.turnId}`)
+  return driving.store.appendEvents(driving.fence, { events: [told], at: driving.clock.now() })
+}
+
+/** The policy is enforced by OpenCode's rules; this is the proof afterwards. */
+function assertPolicy<T>(run: RunContext, asked: Asked<T>, turn: TurnRecord): void {
+  const denied = deniedTools(rulesFor(asked.tools, { questions: asked.questions }), turn.settlement?.tools ?? [])
+  if (denied.length > 0) throw fail('TOOLS_VIOLATED', { phase: run.journal.at.phase, tools: denied.join(', ') })
+}
+
+const touchesNothing = (tools: ToolPolicy): boolean => tools === 'read_only' || tools === 'disabled'
+
+const treeBefore = <T>(run: RunContext, asked: Asked<T>): Promise<string | null> =>
+  touchesNothing(asked.tools)
+    ? run.journal.record({ name: `${asked.name}:tree`, verb: 'tree', input: null, effect: () => run.workspace.treeState() })
+    : Promise.resolve(null)
+
+async function assertUntouched<T>(run: RunContext, asked: Asked<T>, before: string | null): Promise<void> {
+  if (before === null || (await run.workspace.treeState()) === before) return
+  const paths = (await run.workspace.changed()).join(', ')
+  await run.workspace.reset(await run.workspace.head())
+  throw fail('READ_ONLY_VIOLATED', { phase: run.journal.at.phase, paths: `${paths} (prompt ${asked.name})` })
+}

@@ -1,0 +1,45 @@
+/** `phase.ask` and `phase.sleep`: they park the run, which then holds no process and no session. */
+import type { Decision, Form } from '#plugins/contract'
+import { fail } from '../errors.ts'
+import { event } from '../events/events.ts'
+import { hashOf, toJson } from '../json.ts'
+import type { RunContext } from './run-context.ts'
+
+/** What a gate's inbox entry holds. */
+export type GatePayload = {
+  readonly form: Form
+  /** The recorded verb that the decision completes. */
+  readonly step: string
+  readonly artifact: { readonly kind: string; readonly sha256: string; readonly revision: number } | null
+}
+
+export async function askVerb(run: RunContext, name: string, form: Form): Promise<Decision> {
+  const { journal, driving, ticket } = run
+  const { phase, attempt } = journal.at
+  const known = journal.visit(name, 'ask', toJson(form))
+  if (known?.state === 'done') return known.value as unknown as Decision
+  const step = await journal.busy(async () => {
+    const found = form.artifact === undefined ? null : await driving.store.artifact(ticket.id, { kind: form.artifact })
+    if (form.artifact !== undefined && !found) throw fail('ARTIFACT_MISSING', { ticketId: ticket.id, kind: form.artifact })
+    const artifact = found && { kind: found.kind, sha256: found.sha256, revision: found.revision }
+    const gateId = `${ticket.id}:${phase}:${attempt}:${name}`
+    const actions = form.actions.map((a) => a.id)
+    const opened = event('gate.opened', { phase, attempt, gateId, title: form.title, kind: form.kind, actions, artifact: artifact?.kind ?? null, sha256: artifact?.sha256 ?? null })
+    const payload: GatePayload = { form, step: name, artifact }
+    const inputHash = hashOf(toJson(form))
+    return driving.store.openGate(driving.fence, { phase, attempt, gateId, name, inputHash, payload: toJson(payload), actions, opened, at: driving.clock.now() })
+  })
+  if (step.state === 'done') return step.value as unknown as Decision
+  return journal.park(name, { waitingFor: 'person', until: null })
+}
+
+export async function sleepVerb(run: RunContext, name: string, duration: number): Promise<void> {
+  const { journal, driving } = run
+  const known = journal.visit(name, 'sleep', duration)
+  if (known?.state === 'done') return
+  const { store, fence, clock } = driving
+  const step = known ?? (await journal.busy(() => store.beginStep(fence, { ...journal.at, name, verb: 'sleep', inputHash: hashOf(duration), at: clock.now() })))
+  const until = step.startedAt + duration
+  if (clock.now() < until) return journal.park(name, { waitingFor: 'time', until })
+  await journal.busy(() => store.completeStep(fence, { ...journal.at, name, value: until, at: clock.now() }))
+}
