@@ -1,0 +1,126 @@
+/** Which OpenCode is used, and why: the mock, an attached server, or one of our own. */
+import { join } from 'node:path'
+import { fail, type ErrorCode } from '../errors.ts'
+import type { Chance, Clock } from '../ports.ts'
+import type { Health, OpencodeAdapter } from './adapter.ts'
+import { createEventHub, type EventHub } from './event-hub.ts'
+import { createFakeServer } from './fake/fake-server.ts'
+import { createInProcessAdapter } from './fake/in-process.ts'
+import { checkHealth, OLDEST_OPENCODE, type Credentials } from './health.ts'
+import { hasLiveServer, startManagedServer, type ManagedServer, type ManagedServerOptions } from './managed-server.ts'
+import { createSdkAdapter } from './sdk-adapter.ts'
+import type { Environment } from './server-settings.ts'
+
+export const DEFAULT_BASE_URL = 'http://127.0.0.1:4096'
+
+export interface OpencodeOptions {
+  readonly env: Environment
+  readonly clock: Clock
+  readonly chance: Chance
+  /** LoopTroop's own data folder; a managed server lives in `opencode/` below it. */
+  readonly dataDir: string
+  readonly onDiagnostic?: ((message: string) => void) | undefined
+  /** `always`: neither attach nor probe; the environment's mode and base URL do not count. */
+  readonly use?: 'by_environment' | 'always_managed' | undefined
+  readonly managed?: Partial<Omit<ManagedServerOptions, 'env' | 'clock' | 'chance' | 'folder'>> | undefined
+  /** Events of other directories are dropped unread. */
+  readonly directories?: ((directory: string) => boolean) | undefined
+}
+
+export interface Opencode {
+  readonly adapter: OpencodeAdapter
+  /** Started; `hub.ready()` tells when its stream is live. */
+  readonly hub: EventHub
+  /** One sentence: which OpenCode, and why. */
+  readonly reason: string
+  readonly managed?: ManagedServer
+  /** Closes hub and adapter; a managed server is stopped with all it started. */
+  stop(): Promise<void>
+}
+
+/** Throws OPENCODE_* when the chosen one cannot be used; never falls back to another one silently. */
+export async function createOpencode(options: OpencodeOptions): Promise<Opencode> {
+  if (options.use === 'always_managed') return managedOpencode(options, 'as asked')
+  const { env } = options
+  if (env['LOOPTROOP_OPENCODE_MODE'] === 'mock') return mockOpencode(options)
+  if (env['LOOPTROOP_OPENCODE_MODE']) throw fail('INVALID_INPUT', { field: 'LOOPTROOP_OPENCODE_MODE', problem: 'must be `mock` or unset' })
+  const wish = env['LOOPTROOP_OPENCODE_BASE_URL']
+  if (wish) {
+    const baseUrl = readBaseUrl(wish)
+    return attached(options, { baseUrl, health: await healthAt(options, baseUrl), why: 'as LOOPTROOP_OPENCODE_BASE_URL says' })
+  }
+  if (hasLiveServer(folderOf(options), options.chance)) return managedOpencode(options, 'it runs from before')
+  const health = await healthAt(options, DEFAULT_BASE_URL)
+  if (health.code === 'OPENCODE_UNREACHABLE') return managedOpencode(options, `nothing answers at ${DEFAULT_BASE_URL}`)
+  return attached(options, { baseUrl: DEFAULT_BASE_URL, health, why: 'it was found running there; set LOOPTROOP_OPENCODE_BASE_URL to choose another' })
+}
+
+function mockOpencode({ clock, chance, onDiagnostic }: OpencodeOptions): Opencode {
+  const adapter = createInProcessAdapter({ server: createFakeServer({ clock, chance }), clock, opencodeId: `mock_${chance.hex(6)}` })
+  return assemble({ adapter, clock, chance, onDiagnostic, reason: 'Using the mock instead of OpenCode, as LOOPTROOP_OPENCODE_MODE says: every answer is the example of its prompt.' })
+}
+
+interface Found {
+  readonly baseUrl: string
+  readonly health: Health
+  readonly why: string
+}
+
+function attached(options: OpencodeOptions, { baseUrl, health, why }: Found): Opencode {
+  if (!health.reachable) throw refusal(baseUrl, health)
+  const { clock, chance, onDiagnostic, directories } = options
+  const auth = credentialsOf(options.env)
+  const adapter = createSdkAdapter({ baseUrl, opencodeId: new URL(baseUrl).href, mode: 'attached', auth, clock, onDiagnostic, directories })
+  return assemble({ adapter, clock, chance, onDiagnostic, reason: `Attached to OpenCode ${health.version} at ${baseUrl}: ${why}.` })
+}
+
+async function managedOpencode(options: OpencodeOptions, why: string): Promise<Opencode> {
+  const { env, clock, chance, onDiagnostic, directories } = options
+  const managed = await startManagedServer({ onDiagnostic, ...options.managed, env, clock, chance, folder: folderOf(options) })
+  const { baseUrl, opencodeId, auth } = managed
+  const adapter = createSdkAdapter({ baseUrl, opencodeId, mode: 'managed', auth, clock, onDiagnostic, directories })
+  const verb = managed.rejoined ? 'Rejoined the managed' : 'Started a managed'
+  return assemble({ adapter, clock, chance, onDiagnostic, managed, reason: `${verb} OpenCode ${managed.version} at ${baseUrl}: ${why}.` })
+}
+
+interface Parts {
+  readonly adapter: OpencodeAdapter
+  readonly clock: Clock
+  readonly chance: Chance
+  readonly reason: string
+  readonly managed?: ManagedServer
+  readonly onDiagnostic: ((message: string) => void) | undefined
+}
+
+function assemble({ adapter, clock, chance, reason, managed, onDiagnostic }: Parts): Opencode {
+  const hub = createEventHub({ adapter, clock, chance, onDiagnostic })
+  hub.start()
+  const stop = async (): Promise<void> => {
+    await hub.close()
+    await adapter.close()
+    await managed?.stop()
+  }
+  return { adapter, hub, reason, stop, ...(managed === undefined ? {} : { managed }) }
+}
+
+const folderOf = (options: OpencodeOptions): string => join(options.dataDir, 'opencode')
+
+const healthAt = (options: OpencodeOptions, baseUrl: string): Promise<Health> =>
+  checkHealth({ baseUrl, auth: credentialsOf(options.env), clock: options.clock })
+
+/** By OpenCode's own variables, as its own clients read them. */
+export function credentialsOf(env: Environment): Credentials | undefined {
+  const password = env['OPENCODE_SERVER_PASSWORD']
+  return password ? { username: env['OPENCODE_SERVER_USERNAME'] ?? 'opencode', password } : undefined
+}
+
+function readBaseUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : null
+  if (url?.protocol === 'http:' || url?.protocol === 'https:') return text.replace(/\/+$/, '')
+  throw fail('INVALID_INPUT', { field: 'LOOPTROOP_OPENCODE_BASE_URL', problem: `is no http address: ${text}` })
+}
+
+function refusal(baseUrl: string, { code, message, version }: Health): Error {
+  const details = { baseUrl, problem: message ?? '', operation: 'a health check', ms: 'the time-out', version: version ?? '', needs: OLDEST_OPENCODE }
+  return fail((code ?? 'OPENCODE_UNREACHABLE') as ErrorCode, details)
+}

@@ -1,0 +1,83 @@
+/**
+ * Which watched session an event belongs to. A sub-agent works in a session of its own, below its parent's, to any depth;
+ * the parents are learnt from `session.created` and, for sessions older than the stream, asked for once.
+ */
+import { messageOf } from '../errors.ts'
+import type { OpencodeEvent, RemoteSession } from './adapter.ts'
+
+export interface SessionTree {
+  watch(sessionId: string, listener: (event: OpencodeEvent, owner: string) => void): () => void
+  take(event: OpencodeEvent): void
+  ownerOf(sessionId: string): string | undefined
+  watched(): number
+}
+
+export const sessionOf = (event: OpencodeEvent): string | undefined =>
+  event.type === 'session.created' ? event.session.id : 'sessionId' in event ? event.sessionId : undefined
+
+/** An event of a session of unknown descent waits for the answer; a flood of them must not fill the memory. */
+const LONGEST_WAIT = 10_000
+
+interface TreeOptions {
+  readonly getSession: (sessionId: string) => Promise<RemoteSession | null>
+  readonly report: (message: string) => void
+}
+
+export function createSessionTree({ getSession, report }: TreeOptions): SessionTree {
+  const listeners = new Map<string, Set<(event: OpencodeEvent, owner: string) => void>>()
+  /** Null: has no parent. Absent: not known. */
+  const parents = new Map<string, string | null>()
+  /** Events in order of arrival, of sessions whose descent is being asked for. */
+  const waiting = new Map<string, OpencodeEvent[]>()
+
+  const climb = (sessionId: string): { owner?: string; unknown?: string } => {
+    for (let at: string | null = sessionId; at !== null; ) {
+      if (listeners.has(at)) return { owner: at }
+      const parent: string | null | undefined = parents.get(at)
+      if (parent === undefined) return { unknown: at }
+      at = parent
+    }
+    return {}
+  }
+  const deliver = (sessionId: string, event: OpencodeEvent): void => {
+    const { owner } = climb(sessionId)
+    for (const listener of [...(owner === undefined ? [] : (listeners.get(owner) ?? []))]) listener(event, owner ?? '')
+    if (event.type === 'session.deleted') parents.delete(sessionId)
+  }
+  const learn = async (sessionId: string): Promise<void> => {
+    try {
+      for (let { unknown } = climb(sessionId); unknown !== undefined; { unknown } = climb(sessionId)) {
+        parents.set(unknown, (await getSession(unknown))?.parentId ?? null)
+      }
+    } catch (error) {
+      report(`The parent of session ${sessionId} is not known (${messageOf(error)}); its events were skipped.`)
+    }
+    const events = waiting.get(sessionId) ?? []
+    waiting.delete(sessionId)
+    for (const event of events) deliver(sessionId, event)
+  }
+  const take = (event: OpencodeEvent): void => {
+    const sessionId = sessionOf(event)
+    if (sessionId === undefined) return
+    if (event.type === 'session.created') parents.set(sessionId, event.session.parentId ?? null)
+    const queue = waiting.get(sessionId)
+    if (queue !== undefined) return queue.length < LONGEST_WAIT ? void queue.push(event) : undefined
+    // Nobody watches anything: nothing to ask for.
+    if (listeners.size === 0 || climb(sessionId).unknown === undefined) return deliver(sessionId, event)
+    waiting.set(sessionId, [event])
+    void learn(sessionId)
+  }
+  return {
+    take,
+    ownerOf: (sessionId) => climb(sessionId).owner,
+    watched: () => listeners.size,
+    watch: (sessionId, listener) => {
+      const set = listeners.get(sessionId) ?? new Set()
+      listeners.set(sessionId, set.add(listener))
+      return () => {
+        set.delete(listener)
+        if (set.size === 0 && listeners.get(sessionId) === set) listeners.delete(sessionId)
+      }
+    },
+  }
+}
