@@ -1,0 +1,5 @@
+/** Git worktrees and commands: everything LoopTroop does on a person's disk. */
+export { runCommand, type CommandRequest } from './commands.ts'
+export { endProcessesIn } from './processes.ts'
+export { commitOf, excludeLocally, inspectRepository, type Repository } from './repository.ts'
+export { createWorkspace, type Workspace, type WorkspaceOptions } from './worktree.ts'

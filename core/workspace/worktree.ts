@@ -1,0 +1,66 @@
+/**
+ * A ticket's own worktree and branch. The person's checkout, index, configuration and hooks are never touched. Every call can
+ * be made again after a crash: it finds what an earlier one did.
+ */
+import type { Clock } from '../ports.ts'
+import {
+  commitChanges,
+  pushBranch,
+  squashBranch,
+  type CommitOptions,
+  type Pushed,
+  type Squashed,
+  type SquashOptions,
+} from './worktree-commits.ts'
+import { endProcessesIn } from './processes.ts'
+import { ensurePlace, openPlace, removePlace, type PlaceOptions } from './worktree-place.ts'
+import { changedPaths, diffTrees, resetTo, treeState, type Diff } from './worktree-tree.ts'
+
+export interface WorkspaceOptions extends PlaceOptions {
+  readonly clock: Clock
+}
+export interface Workspace {
+  readonly path: string
+  readonly branch: string
+  /** Creates branch and worktree, adopts them, or mends a half-made one. */
+  ensure(): Promise<void>
+  /** Commit of HEAD in the worktree. */
+  head(): Promise<string>
+  /** Paths that differ from `since` (default HEAD), untracked ones included, ignored ones not. */
+  changed(since?: string): Promise<readonly string[]>
+  /** Ends processes there, then tracked files as committed, untracked gone, ignored kept. Throws WORKTREE_BROKEN if not clean. */
+  reset(commit: string): Promise<void>
+  commit(options: CommitOptions): Promise<string | null>
+  squash(options: SquashOptions): Promise<Squashed>
+  /** `from` defaults to the base commit; without `to` it is the worktree as it stands. */
+  diff(options?: { readonly from?: string; readonly to?: string; readonly maxChars?: number }): Promise<Diff>
+  push(options?: { readonly remote?: string }): Promise<Pushed>
+  /** Equal before and after means that nothing was written or committed. Ignored files are not looked at. */
+  treeState(): Promise<string>
+  /** Removes the worktree, keeps the branch. */
+  remove(): Promise<void>
+}
+
+const DIFF_CHARS = 200_000
+
+export function createWorkspace(options: WorkspaceOptions): Workspace {
+  const { clock, branch, worktreePath, baseCommit } = options
+  const place = () => openPlace(options)
+  return {
+    path: worktreePath,
+    branch,
+    ensure: async () => void (await ensurePlace(options)),
+    head: async () => (await (await place()).git(['rev-parse', '--verify', 'HEAD^{commit}'])).stdout.trim(),
+    changed: async (since) => changedPaths(await place(), since),
+    reset: async (commit) => resetTo(await place(), commit, clock),
+    commit: async (wanted) => commitChanges(await place(), wanted, clock),
+    squash: async (wanted) => squashBranch(await place(), wanted, clock),
+    diff: async ({ from = baseCommit, to, maxChars = DIFF_CHARS } = {}) => diffTrees(await place(), { from, to, maxChars }),
+    push: async (wanted = {}) => pushBranch(await place(), wanted),
+    treeState: async () => treeState(await place()),
+    remove: async () => {
+      await endProcessesIn(worktreePath, clock)
+      await removePlace(options)
+    },
+  }
+}
