@@ -62,7 +62,7 @@ export async function openRepository(folder: string, signal?: AbortSignal): Prom
     throw fail('PROJECT_NOT_GIT', { path: folder }, error)
   })
   const gitDir = path.join(top, '.git')
-  const look = openGit({ gitDir: await gitFolderOf(gitDir, top), workTree: top, signal })
+  const look = openGit({ gitDir: await gitFolderOf(gitDir, top), signal })
   try {
     const { stdout } = await look(['rev-parse', '--path-format=absolute', '--git-common-dir', '--is-bare-repository'])
     const [commonDir = '', bare] = stdout.trim().split('\n')

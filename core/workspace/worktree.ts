@@ -2,7 +2,9 @@
  * A ticket's own worktree and branch. The person's checkout, index, configuration and hooks are never touched. Every call can
  * be made again after a crash: it finds what an earlier one did.
  */
+import type { ExecResult } from '#plugins/contract'
 import type { Clock } from '../ports.ts'
+import { runCommand, type CommandRequest } from './commands.ts'
 import {
   commitChanges,
   pushBranch,
@@ -35,6 +37,8 @@ export interface Workspace {
   /** `from` defaults to the base commit; without `to` it is the worktree as it stands. */
   diff(options?: { readonly from?: string; readonly to?: string; readonly maxChars?: number }): Promise<Diff>
   push(options?: { readonly remote?: string }): Promise<Pushed>
+  /** A command line in the worktree. A command that fails is a result. */
+  run(options: Omit<CommandRequest, 'cwd' | 'maxOutput'> & { readonly maxOutput?: number }): Promise<ExecResult>
   /** Equal before and after means that nothing was written or committed. Ignored files are not looked at. */
   treeState(): Promise<string>
   /** Removes the worktree, keeps the branch. */
@@ -42,6 +46,7 @@ export interface Workspace {
 }
 
 const DIFF_CHARS = 200_000
+const OUTPUT_BYTES = 200_000
 
 export function createWorkspace(options: WorkspaceOptions): Workspace {
   const { clock, branch, worktreePath, baseCommit } = options
@@ -57,6 +62,7 @@ export function createWorkspace(options: WorkspaceOptions): Workspace {
     squash: async (wanted) => squashBranch(await place(), wanted, clock),
     diff: async ({ from = baseCommit, to, maxChars = DIFF_CHARS } = {}) => diffTrees(await place(), { from, to, maxChars }),
     push: async (wanted = {}) => pushBranch(await place(), wanted),
+    run: (wanted) => runCommand({ maxOutput: OUTPUT_BYTES, ...wanted, cwd: worktreePath }),
     treeState: async () => treeState(await place()),
     remove: async () => {
       await endProcessesIn(worktreePath, clock)

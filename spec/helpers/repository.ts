@@ -13,7 +13,12 @@ export interface TestRepository extends AsyncDisposable {
   write(file: string, content: string): Promise<void>
 }
 
-const IDENTITY = { GIT_AUTHOR_NAME: 'A Person', GIT_AUTHOR_EMAIL: 'person@example.org', GIT_COMMITTER_NAME: 'A Person', GIT_COMMITTER_EMAIL: 'person@example.org' }
+const IDENTITY = {
+  GIT_AUTHOR_NAME: 'A Person',
+  GIT_AUTHOR_EMAIL: 'person@example.org',
+  GIT_COMMITTER_NAME: 'A Person',
+  GIT_COMMITTER_EMAIL: 'person@example.org',
+}
 
 /** Git as a person would call it, in any folder. */
 export async function gitIn(folder: string, ...args: string[]): Promise<string> {
