@@ -1,12 +1,12 @@
 /** Which OpenCode is used, and why: the mock, an attached server, or one of our own. */
 import { join } from 'node:path'
-import { fail, type ErrorCode } from '../errors.ts'
+import { fail, isCode } from '../errors.ts'
 import type { Chance, Clock } from '../ports.ts'
-import type { Health, OpencodeAdapter } from './adapter.ts'
+import type { OpencodeAdapter } from './adapter.ts'
 import { createEventHub, type EventHub } from './event-hub.ts'
 import { createFakeServer } from './fake/fake-server.ts'
 import { createInProcessAdapter } from './fake/in-process.ts'
-import { checkHealth, OLDEST_OPENCODE, type Credentials } from './health.ts'
+import { requireHealth, type Credentials } from './health.ts'
 import { hasLiveServer, startManagedServer, type ManagedServer, type ManagedServerOptions } from './managed-server.ts'
 import { createSdkAdapter } from './sdk-adapter.ts'
 import type { Environment } from './server-settings.ts'
@@ -45,14 +45,14 @@ export async function createOpencode(options: OpencodeOptions): Promise<Opencode
   if (env['LOOPTROOP_OPENCODE_MODE'] === 'mock') return mockOpencode(options)
   if (env['LOOPTROOP_OPENCODE_MODE']) throw fail('INVALID_INPUT', { field: 'LOOPTROOP_OPENCODE_MODE', problem: 'must be `mock` or unset' })
   const wish = env['LOOPTROOP_OPENCODE_BASE_URL']
-  if (wish) {
-    const baseUrl = readBaseUrl(wish)
-    return attached(options, { baseUrl, health: await healthAt(options, baseUrl), why: 'as LOOPTROOP_OPENCODE_BASE_URL says' })
-  }
+  if (wish) return attached(options, readBaseUrl(wish), 'as LOOPTROOP_OPENCODE_BASE_URL says')
   if (hasLiveServer(folderOf(options), options.chance)) return managedOpencode(options, 'it runs from before')
-  const health = await healthAt(options, DEFAULT_BASE_URL)
-  if (health.code === 'OPENCODE_UNREACHABLE') return managedOpencode(options, `nothing answers at ${DEFAULT_BASE_URL}`)
-  return attached(options, { baseUrl: DEFAULT_BASE_URL, health, why: 'it was found running there; set LOOPTROOP_OPENCODE_BASE_URL to choose another' })
+  try {
+    return await attached(options, DEFAULT_BASE_URL, 'it was found running there; set LOOPTROOP_OPENCODE_BASE_URL to choose another')
+  } catch (error) {
+    if (!isCode(error, 'OPENCODE_UNREACHABLE')) throw error
+    return managedOpencode(options, `nothing answers at ${DEFAULT_BASE_URL}`)
+  }
 }
 
 function mockOpencode({ clock, chance, onDiagnostic }: OpencodeOptions): Opencode {
@@ -60,16 +60,10 @@ function mockOpencode({ clock, chance, onDiagnostic }: OpencodeOptions): Opencod
   return assemble({ adapter, clock, chance, onDiagnostic, reason: 'Using the mock instead of OpenCode, as LOOPTROOP_OPENCODE_MODE says: every answer is the example of its prompt.' })
 }
 
-interface Found {
-  readonly baseUrl: string
-  readonly health: Health
-  readonly why: string
-}
-
-function attached(options: OpencodeOptions, { baseUrl, health, why }: Found): Opencode {
-  if (!health.reachable) throw refusal(baseUrl, health)
+async function attached(options: OpencodeOptions, baseUrl: string, why: string): Promise<Opencode> {
   const { clock, chance, onDiagnostic, directories } = options
   const auth = credentialsOf(options.env)
+  const health = await requireHealth({ baseUrl, auth, clock })
   const adapter = createSdkAdapter({ baseUrl, opencodeId: new URL(baseUrl).href, mode: 'attached', auth, clock, onDiagnostic, directories })
   return assemble({ adapter, clock, chance, onDiagnostic, reason: `Attached to OpenCode ${health.version} at ${baseUrl}: ${why}.` })
 }
@@ -105,9 +99,6 @@ function assemble({ adapter, clock, chance, reason, managed, onDiagnostic }: Par
 
 const folderOf = (options: OpencodeOptions): string => join(options.dataDir, 'opencode')
 
-const healthAt = (options: OpencodeOptions, baseUrl: string): Promise<Health> =>
-  checkHealth({ baseUrl, auth: credentialsOf(options.env), clock: options.clock })
-
 /** By OpenCode's own variables, as its own clients read them. */
 export function credentialsOf(env: Environment): Credentials | undefined {
   const password = env['OPENCODE_SERVER_PASSWORD']
@@ -118,9 +109,4 @@ function readBaseUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : null
   if (url?.protocol === 'http:' || url?.protocol === 'https:') return text.replace(/\/+$/, '')
   throw fail('INVALID_INPUT', { field: 'LOOPTROOP_OPENCODE_BASE_URL', problem: `is no http address: ${text}` })
-}
-
-function refusal(baseUrl: string, { code, message, version }: Health): Error {
-  const details = { baseUrl, problem: message ?? '', operation: 'a health check', ms: 'the time-out', version: version ?? '', needs: OLDEST_OPENCODE }
-  return fail((code ?? 'OPENCODE_UNREACHABLE') as ErrorCode, details)
 }

@@ -3,7 +3,7 @@
  * code: closed port (OPENCODE_UNREACHABLE), frozen (OPENCODE_TIMEOUT), wrong password (OPENCODE_AUTH), something else
  * that listens there (OPENCODE_STRANGER), too old (OPENCODE_TOO_OLD).
  */
-import { asLoopTroopError, fail, LoopTroopError } from '../errors.ts'
+import { asLoopTroopError, fail, isCode } from '../errors.ts'
 import { systemClock, type Clock } from '../ports.ts'
 import type { CallOptions, Health } from './adapter.ts'
 import { authHeader, callOpencode, guardedFetch, type CallSpec } from './call.ts'
@@ -26,17 +26,25 @@ export interface HealthTarget {
 
 /** Never throws. `reachable` means usable: it answers, lets us in, and is new enough. */
 export async function checkHealth(target: HealthTarget, options: CallOptions = {}): Promise<Health> {
-  const spec: CallSpec = {
-    baseUrl: target.baseUrl,
-    clock: target.clock ?? systemClock,
-    operation: 'a health check',
-    options: { timeoutMs: HEALTH_TIMEOUT_MS, ...options },
-  }
   try {
-    return judge(target.baseUrl, await callOpencode(spec, (signal) => askHealth(target, signal)))
+    return await requireHealth(target, options)
   } catch (error) {
-    const known = asLoopTroopError(error)
-    return { reachable: false, message: known.message, code: strangerIfOdd(known) }
+    const { code, message, details } = asLoopTroopError(error)
+    const version = typeof details['version'] === 'string' ? { version: details['version'] } : {}
+    return { reachable: false, message, code, ...version }
+  }
+}
+
+/** Throws what makes it unusable. */
+export async function requireHealth(target: HealthTarget, options: CallOptions = {}): Promise<Health> {
+  const { baseUrl, clock = systemClock } = target
+  const spec: CallSpec = { baseUrl, clock, operation: 'a health check', options: { timeoutMs: HEALTH_TIMEOUT_MS, ...options } }
+  try {
+    return judge(baseUrl, await callOpencode(spec, (signal) => askHealth(target, signal)))
+  } catch (error) {
+    if (!isCode(error, 'OPENCODE_REFUSED', 'OPENCODE_NOT_FOUND', 'OPENCODE_FAILED')) throw error
+    // OpenCode's health page answers 200 or asks for the password, nothing else.
+    throw fail('OPENCODE_STRANGER', { baseUrl, problem: String(error.details['problem']) }, error)
   }
 }
 
@@ -54,14 +62,9 @@ function judge(baseUrl: string, body: unknown): Health {
   if (version === undefined || record['healthy'] !== true) {
     throw fail('OPENCODE_STRANGER', { baseUrl, problem: 'its health page does not say healthy and a version' })
   }
-  if (!isOlder(version, OLDEST_OPENCODE)) return { reachable: true, version }
-  const old = fail('OPENCODE_TOO_OLD', { version, needs: OLDEST_OPENCODE })
-  return { reachable: false, version, message: old.message, code: old.code }
+  if (isOlder(version, OLDEST_OPENCODE)) throw fail('OPENCODE_TOO_OLD', { version, needs: OLDEST_OPENCODE })
+  return { reachable: true, version }
 }
-
-/** A health page that answers 400, 404 or a wrong 5xx is not OpenCode's. */
-const strangerIfOdd = (error: LoopTroopError): string =>
-  error.code === 'OPENCODE_REFUSED' || error.code === 'OPENCODE_NOT_FOUND' || error.code === 'OPENCODE_FAILED' ? 'OPENCODE_STRANGER' : error.code
 
 export function isOlder(version: string, than: string): boolean {
   const [a, b] = [version, than].map((v) => v.split(/[.+-]/).map(Number))

@@ -8,7 +8,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { fail, messageOf } from '../errors.ts'
 import type { Chance, Clock } from '../ports.ts'
 import type { Health } from './adapter.ts'
-import { checkHealth, type Credentials } from './health.ts'
+import { checkHealth, OLDEST_OPENCODE, type Credentials } from './health.ts'
 import { isAlive, processesWith, signal, startTokenOf, waitUntil } from './process-table.ts'
 import { openServerFolder, type ServerFolder, type ServerRecord } from './server-record.ts'
 import { findOpencodeBinary, MARK, serverEnvironment, settingsHash, type ServerSettings } from './server-settings.ts'
@@ -132,7 +132,7 @@ async function tryStart(plan: Plan, port: number): Promise<Started | { readonly 
   folder.writeRecord(record)
   if (reason.code === 'OPENCODE_TOO_OLD') {
     await endProcess(plan, record)
-    throw fail('OPENCODE_TOO_OLD', { version, needs: '1.18.0' })
+    throw fail('OPENCODE_TOO_OLD', { version, needs: OLDEST_OPENCODE })
   }
   return { record, child }
 }

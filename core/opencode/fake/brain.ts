@@ -26,7 +26,8 @@ export interface FakeRule {
 }
 
 export type FakeAction =
-  | { readonly type: 'text'; readonly text: string; readonly chunks?: readonly string[] }
+  /** `hold`: the part stays open, its text unstored, until the promise is fulfilled. */
+  | { readonly type: 'text'; readonly text: string; readonly chunks?: readonly string[]; readonly hold?: PromiseLike<unknown> }
   | { readonly type: 'reasoning'; readonly text: string }
   /** `run` is the tool's effect (a spec really writes the file); what it returns is the output, a throw is a tool error. */
   | { readonly type: 'tool'; readonly tool: string; readonly input?: unknown; readonly run?: (directory: string) => string | Promise<string> }

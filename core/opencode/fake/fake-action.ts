@@ -8,9 +8,9 @@ import { addPart, Interrupted, orInterrupted, sendPart, setStatus, type Step, ty
 export async function doAction(here: Step, action: FakeAction): Promise<StepEnd> {
   switch (action.type) {
     case 'text':
-      return say(here, 'text', action.chunks ?? [action.text])
+      return say(here, { type: 'text', chunks: action.chunks ?? [action.text], hold: action.hold })
     case 'reasoning':
-      return say(here, 'reasoning', [action.text])
+      return say(here, { type: 'reasoning', chunks: [action.text] })
     case 'tool':
       return runTool(here, action)
     case 'question':
@@ -37,26 +37,32 @@ export async function doAction(here: Step, action: FakeAction): Promise<StepEnd>
 }
 
 /** Streamed text is stored only when its part ends; until then a read shows an empty text. An abort keeps what came. */
-async function say(here: Step, type: 'text' | 'reasoning', chunks: readonly string[]): Promise<null> {
+async function say(here: Step, { type, chunks, hold }: Speech): Promise<null> {
   const { state, session } = here
+  const { signal } = here.run.abort
   const start = state.clock.now()
   const part = addPart(here, { type, text: '', time: { start } })
+  const ids = { sessionID: session.id, messageID: here.message.info.id, partID: part['id'] }
   let said = ''
-  const end = (): void => {
-    Object.assign(part, { text: said, time: { start, end: state.clock.now() } })
-    sendPart(here, part)
-  }
-  for (const delta of chunks) {
-    await Promise.resolve()
-    if (here.run.abort.signal.aborted) {
-      if (here.run.abort.signal.reason !== 'crash') end()
-      throw new Interrupted('aborted')
+  try {
+    for (const delta of chunks) {
+      await orInterrupted(Promise.resolve(), signal)
+      said += delta
+      state.emit(session.directory, 'message.part.delta', { ...ids, field: 'text', delta })
     }
-    said += delta
-    state.emit(session.directory, 'message.part.delta', { sessionID: session.id, messageID: here.message.info.id, partID: part['id'], field: 'text', delta })
+    await orInterrupted(Promise.resolve(hold), signal)
+  } finally {
+    if (signal.reason !== 'crash') {
+      Object.assign(part, { text: said, time: { start, end: state.clock.now() } })
+      sendPart(here, part)
+    }
   }
-  end()
   return null
+}
+interface Speech {
+  readonly type: 'text' | 'reasoning'
+  readonly chunks: readonly string[]
+  readonly hold?: PromiseLike<unknown> | undefined
 }
 
 interface Tool {
@@ -150,7 +156,7 @@ async function runSubagent(here: Step, action: Extract<FakeAction, { type: 'suba
   const message = { info, parts: [] }
   child.messages.push(message)
   state.emit(child.directory, 'message.updated', { sessionID: child.id, info })
-  await say({ ...here, session: child, message }, 'text', [action.text])
+  await say({ ...here, session: child, message }, { type: 'text', chunks: [action.text] })
   state.statuses.delete(child.id)
   state.emit(child.directory, 'session.status', { sessionID: child.id, status: { type: 'idle' } })
   tool.end({ status: 'completed', output: action.text, title: action.description, metadata: { sessionId: child.id } })
