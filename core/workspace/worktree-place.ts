@@ -39,6 +39,12 @@ export async function ensurePlace(options: PlaceOptions): Promise<Place> {
   return openPlace(options)
 }
 
+/** The worktree if it is there, untouched. */
+export async function lookForPlace(options: PlaceOptions): Promise<Place | undefined> {
+  const { commonDir } = await openCommon(options)
+  return findPlace(options, commonDir)
+}
+
 /** The worktree as it is, with its `.git` file mended. Throws WORKTREE_BROKEN when it is not there. */
 export async function openPlace(options: PlaceOptions): Promise<Place> {
   const { commonDir } = await openCommon(options)

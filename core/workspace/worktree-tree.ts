@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fail } from '../errors.ts'
 import type { Clock } from '../ports.ts'
-import { splitNul } from './git.ts'
+import { splitNul, type Git } from './git.ts'
 import { endProcessesIn } from './processes.ts'
 import { openFolders, removeFolder, type Place } from './worktree-place.ts'
 
@@ -49,10 +49,14 @@ export async function diffTrees(
   place: Place,
   { from, to, maxChars }: { from: string; to?: string | undefined; maxChars: number },
 ): Promise<Diff> {
-  const end = to ?? (await writeTree(place))
+  return diffCommits(place.git, { from, to: to ?? (await writeTree(place)), maxChars })
+}
+
+/** Between two commits or trees, in any folder of the repository. */
+export async function diffCommits(git: Git, { from, to, maxChars }: { from: string; to: string; maxChars: number }): Promise<Diff> {
   const plain = ['diff', '--no-ext-diff', '--no-textconv', '--no-color', '--find-renames', '--src-prefix=a/', '--dst-prefix=b/']
-  const stat = await place.git([...plain, '--stat=120', from, end, '--'], { maxOutput: maxChars })
-  const { stdout, truncated } = await place.git([...plain, from, end, '--'], { maxOutput: 2 * maxChars })
+  const stat = await git([...plain, '--stat=120', from, to, '--'], { maxOutput: maxChars })
+  const { stdout, truncated } = await git([...plain, from, to, '--'], { maxOutput: 2 * maxChars })
   const tooLong = truncated || stdout.length > maxChars
   const cut = stdout.slice(0, maxChars)
   return { patch: tooLong ? cut.slice(0, cut.lastIndexOf('\n') + 1) : stdout, stat: stat.stdout, truncated: tooLong }

@@ -4,7 +4,7 @@ import path from 'node:path'
 import * as assert from 'uvu/assert'
 import { isCode, type ErrorCode } from '../../core/errors.ts'
 import { systemClock } from '../../core/ports.ts'
-import { commitOf, createWorkspace, excludeLocally, inspectRepository, type Workspace } from '../../core/workspace/index.ts'
+import { commitOf, createWorkspace, diffOfBranch, excludeLocally, inspectRepository, type Workspace } from '../../core/workspace/index.ts'
 import { gitIn, testRepository, type TestRepository } from '../helpers/repository.ts'
 import { describe } from '../helpers/suite.ts'
 import { tempFolder } from '../helpers/temp-folder.ts'
@@ -388,6 +388,16 @@ describe('looking', (it) => {
     assert.ok(cut.truncated)
     assert.ok(cut.patch.length <= 300)
     assert.is((await world.work.diff({ to: world.base })).patch, '')
+  })
+  it('the change of a branch is shown with the worktree, without it, and untouched by looking', async () => {
+    await using world = await startWorld()
+    await world.write('one', '1\n')
+    await world.work.commit({ message: 'one', key: 'one' })
+    await world.write('two', '2\n')
+    const range = { branch: world.work.branch, base: world.base, worktree: world.work.path, maxChars: 10_000 }
+    assert.match((await diffOfBranch(world.repo.path, range)).stat, /one[^]*two[^]*2 files/)
+    await world.work.remove()
+    assert.match((await diffOfBranch(world.repo.path, range)).stat, /one[^]*1 file/)
   })
   it('push without a remote says so; with one it pushes, again after a squash, and never over a stranger', async () => {
     await using world = await startWorld()
