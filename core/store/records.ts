@@ -20,8 +20,10 @@ export interface PhaseAt {
 }
 
 /** The ownership tuple. Nulls match exactly. */
-export interface Slot extends PhaseAt {
+export interface Slot {
   readonly ticketId: string
+  readonly phase: string
+  readonly phaseAttempt: number
   readonly memberId: string | null
   readonly beadId: string | null
   readonly iteration: number | null

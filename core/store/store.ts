@@ -121,7 +121,7 @@ export interface ArtifactVerbs {
 }
 
 export interface SessionVerbs {
-  /** Claims the slot before the session exists (`creating`). SLOT_TAKEN when a row there is creating or active. */
+  /** Claims the slot before the session exists (`creating`). SLOT_TAKEN when a row there is creating or active; STORE_CONFLICT unless the ticket is driven in the slot's phase and attempt. */
   claimSlot(fence: Fence, input: At & { nonce: string; slot: Slot; opencodeId: string; directory: string; model: ModelRef }): Promise<SessionRecord>
   /** Only from `creating`. Event `session.created`. */
   activateSession(fence: Fence, input: At & { nonce: string; sessionId: string; directory: string }): Promise<SessionRecord>
@@ -137,9 +137,9 @@ export interface SessionVerbs {
 }
 
 export interface TurnVerbs {
-  /** Stored before anything is sent. STORE_CONFLICT when the session has an open turn or the row is not active. Event `turn.intended`. */
+  /** Stored before anything is sent. STORE_CONFLICT when the session has an open turn, the row is not active, or the ticket is not driven in this phase and attempt. Event `turn.intended`. */
   intendTurn(fence: Fence, turn: At & PhaseAt & Pick<TurnRecord, 'turnId' | 'prompt' | 'ordinal' | 'reason' | 'sessionNonce' | 'sessionId' | 'opencodeId' | 'directory' | 'request'>): Promise<TurnRecord>
-  /** Recorded before each POST: posts + 1, receipt `sent` (from intended or sent; an admitted turn keeps its receipt); `restart` counts in `restarts` too. Event `turn.sent`. */
+  /** Recorded before each POST: posts + 1, receipt `sent` (from intended or sent, and from uncertain when a person chose resend: its inbox entry closes; an admitted turn keeps its receipt); `restart` counts in `restarts` too. Event `turn.sent`. */
   recordPost(fence: Fence, input: At & { turnId: string; restart: boolean }): Promise<TurnRecord>
   /** From intended or sent; no change when it is further. Event `turn.admitted`. */
   admitTurn(fence: Fence, input: At & { turnId: string }): Promise<void>
@@ -158,7 +158,7 @@ export interface TurnVerbs {
 export interface InboxVerbs {
   /** A gate's entry and its open step in one; no change when both are there. Event `gate.opened`. */
   openGate(fence: Fence, input: At & PhaseAt & { gateId: string; name: string; inputHash: string; payload: Json; actions: readonly string[]; opened: NewEvent }): Promise<StepRecord>
-  /** Consumes the decision: step recorded, entry closed, its artifact marked approved when `approves`, CHANGES.wake when it waits for a person. Event `gate.decided`. */
+  /** Consumes the decision: step recorded, entry closed, the newest revision of the artifact kind `approves` marked approved by this action, CHANGES.wake when it waits for a person. Event `gate.decided`. */
   decideGate(fence: Fence, input: At & PhaseAt & { gateId: string; name: string; decision: Json; approves: string | null; consume: string }): Promise<void>
   /** A question or permission of the model; no change when it is known. A running ticket waits for a person from here on. */
   openRequest(fence: Fence, input: At & PhaseAt & { id: string; kind: 'question' | 'permission'; sessionId: string; directory: string; payload: Json; actions: readonly string[]; opened: NewEvent }): Promise<void>
@@ -181,6 +181,8 @@ export interface InboxVerbs {
    * given the gate's artifact kind must still have it as newest (GATE_HASH_STALE with both hashes).
    */
   submitCommand(input: At & { actionId: string; ticketId: string; kind: CommandKind; target: string | null; payload: Json; gate?: { artifact: string | null; sha256: string | null } }): Promise<CommandRecord>
+  /** Done, where the act itself has no verb that consumes (release). */
+  consumeCommand(fence: Fence, input: At & { actionId: string }): Promise<void>
   /** Without effect: its moment has passed. Events none. */
   dropCommand(fence: Fence, input: At & { actionId: string; reason: string }): Promise<void>
   pendingCommands(): Promise<readonly CommandRecord[]>
@@ -231,6 +233,9 @@ export interface AppStore {
 /** Opens and migrates. DATABASE_CORRUPT, DATABASE_NEWER, DATABASE_BUSY. */
 export interface StoreOpener {
   openApp(url: string): Promise<AppStore>
-  /** Creates it for a project that has none. PROJECT_KEY_TAKEN when the file belongs to another key. */
-  openProject(url: string, identity: { projectId: string; projectKey: string }): Promise<Store>
+  /**
+   * Creates it for a project that has none. PROJECT_KEY_TAKEN when the file belongs to another key. Directories under
+   * `baseDir` (else the parent of the `.looptroop` that holds the file) are stored relative to it.
+   */
+  openProject(url: string, identity: { projectId: string; projectKey: string; baseDir?: string }): Promise<Store>
 }

@@ -1,0 +1,159 @@
+/**
+ * Builds the one batch of a verb. A guard is an insert into a table that takes no row, done when its condition does not
+ * hold: the batch fails at that index, nothing is changed, and the guard's error is thrown.
+ */
+import { fail, type LoopTroopError } from '../../errors.ts'
+import type { NewEvent } from '../../events/events.ts'
+import { CHANGES, type TicketChange, type TicketStatus } from '../../ticket.ts'
+import { StatementFailed, type Args, type Database, type Row, type Statement } from '../database.ts'
+import type { Fence } from '../store.ts'
+
+/** What all verbs of one open store share. */
+export interface Context {
+  readonly database: Database
+  readonly epoch: string
+  readonly projectId: string
+  readonly projectKey: string
+  /** Directories are stored relative to the project, so that a project can be moved. */
+  readonly directories: { store(path: string): string; resolve(stored: string): string }
+  readonly random: (bytes: number) => string
+  /** After a commit: the tickets that got events, and those whose inbox was touched. */
+  announce(appended: ReadonlySet<string>, inbox: ReadonlySet<string>): void
+}
+
+/** A guard's error: a code of its own, or STORE_CONFLICT naming the guard. */
+export type Refusal = string | (() => LoopTroopError | Promise<LoopTroopError>)
+/** SQL that is true or not, with its arguments. */
+export interface Condition {
+  readonly when: string
+  readonly args?: Args
+}
+type Touch = 'events' | 'inbox'
+
+const ALWAYS: Condition = { when: '1' }
+
+const APPEND = 'INSERT INTO events (ticket_id, seq, type, at, data, key)'
+const LAST_SEQ = 'COALESCE((SELECT MAX(seq) FROM events WHERE ticket_id = :ticketId), 0)'
+const ONCE = 'ON CONFLICT (ticket_id, key) WHERE key IS NOT NULL DO NOTHING RETURNING ticket_id'
+
+export class Batch {
+  readonly #context: Context
+  readonly #verb: string
+  readonly #args: Args
+  readonly #statements: Statement[] = []
+  readonly #guards = new Map<number, Refusal>()
+  readonly #touches = new Map<number, Touch>()
+
+  /** `args` are at hand in every statement; `ticketId` and `at` are needed by most. */
+  constructor(context: Context, verb: string, args: Args) {
+    this.#context = context
+    this.#verb = verb
+    this.#args = args
+  }
+
+  guard(refusal: Refusal, condition: string, args: Args = {}): this {
+    this.#guards.set(this.#statements.length, refusal)
+    return this.run(`INSERT INTO guard SELECT 0 WHERE NOT COALESCE((${condition}), 0)`, args)
+  }
+
+  run(sql: string, args: Args = {}): this {
+    this.#statements.push({ sql, args: { ...this.#args, ...args } })
+    return this
+  }
+
+  /** A statement on `inbox` that RETURNs ticket_id. */
+  runOnInbox(sql: string, args: Args = {}): this {
+    this.#touches.set(this.#statements.length, 'inbox')
+    return this.run(`${sql} RETURNING ticket_id`, args)
+  }
+
+  /** Appends in order; those with a known key are skipped, all are when `condition` does not hold. */
+  append(events: readonly NewEvent[], condition: Condition = ALWAYS): this {
+    for (const { type, data, key } of events) {
+      this.#touches.set(this.#statements.length, 'events')
+      this.run(`${APPEND} SELECT :ticketId, ${LAST_SEQ} + 1, :eventType, :at, :eventData, :eventKey WHERE ${condition.when} ${ONCE}`, {
+        ...condition.args, eventType: type, eventData: JSON.stringify(data), eventKey: key ?? null,
+      })
+    }
+    return this
+  }
+
+  /** The first event of a ticket whose id only the database knows (`ticket` is its SQL); nothing when it has one. */
+  appendFirst(ticket: string, first: NewEvent): this {
+    this.#touches.set(this.#statements.length, 'events')
+    return this.run(
+      `${APPEND} SELECT ${ticket}, 1, :eventType, :at, :eventData, NULL WHERE NOT EXISTS (SELECT 1 FROM events WHERE ticket_id = ${ticket}) RETURNING ticket_id`,
+      { eventType: first.type, eventData: JSON.stringify(first.data) },
+    )
+  }
+
+  /** One event per row of `from` (a table with its WHERE); `data` and `key` are SQL of its JSON and its key. */
+  appendEach(type: NewEvent['type'], { data, from, key = 'NULL', args = {} }: { data: string; from: string; key?: string; args?: Args }): this {
+    this.#touches.set(this.#statements.length, 'events')
+    return this.run(`${APPEND} SELECT :ticketId, ${LAST_SEQ} + ROW_NUMBER() OVER (ORDER BY rowid), :eventType, :at, ${data}, ${key} FROM ${from} ${ONCE}`, {
+      ...args, eventType: type,
+    })
+  }
+
+  /** The rows of the last statement. */
+  async commit(): Promise<readonly Row[]> {
+    const results = await this.#context.database.batch(this.#statements).catch(async (error: unknown) => {
+      throw await this.#explained(error)
+    })
+    this.#announce(results)
+    return results.at(-1) ?? []
+  }
+
+  /** The single row of the last statement; its absence is the named guard. */
+  async commitRow(guard: string): Promise<Row> {
+    const row = (await this.commit())[0]
+    if (row === undefined) throw this.#conflict(guard)
+    return row
+  }
+
+  #announce(results: readonly (readonly Row[])[]): void {
+    const touched = { events: new Set<string>(), inbox: new Set<string>() }
+    for (const [index, touch] of this.#touches) {
+      for (const row of results[index] ?? []) touched[touch].add(String(row['ticket_id']))
+    }
+    this.#context.announce(touched.events, touched.inbox)
+  }
+
+  async #explained(error: unknown): Promise<unknown> {
+    if (!(error instanceof StatementFailed)) return error
+    const refusal = this.#guards.get(error.index)
+    if (typeof refusal === 'function') return refusal()
+    if (refusal !== undefined) return this.#conflict(refusal)
+    return error.constraint ? this.#conflict(error.message) : fail('INTERNAL', { problem: `${this.#verb}: ${error.message}` }, error)
+  }
+
+  #conflict(guard: string): LoopTroopError {
+    return fail('STORE_CONFLICT', { verb: this.#verb, guard })
+  }
+}
+
+/** A driver's verb: starts with the fence. */
+export function fencedBatch(context: Context, verb: string, { fence, args }: { fence: Fence; args: Args }): Batch {
+  const batch = new Batch(context, verb, { ...args, ticketId: fence.ticketId, generation: fence.generation })
+  return batch.guard(
+    () => fail('LEASE_LOST', { ticketId: fence.ticketId, generation: fence.generation }),
+    'EXISTS (SELECT 1 FROM leases WHERE ticket_id = :ticketId AND generation = :generation AND owner IS NOT NULL)',
+  )
+}
+
+/** The ticket's status allows this change. */
+export const guardChange = (batch: Batch, change: TicketChange): Batch => guardAnyStatus(batch, change, CHANGES[change].from)
+
+export const guardAnyStatus = (batch: Batch, what: string, statuses: readonly TicketStatus[]): Batch =>
+  batch.guard(`status allows ${what}`, 'SELECT status IN (SELECT value FROM json_each(:statuses)) FROM tickets WHERE id = :ticketId', {
+    statuses: JSON.stringify(statuses),
+  })
+
+/** The ticket is in this phase and attempt (`:phase`, `:attempt`). */
+export const guardPhase = (batch: Batch): Batch =>
+  batch.guard('phase and attempt', 'SELECT phase = :phase AND attempt = :attempt FROM tickets WHERE id = :ticketId')
+
+export const guardKnown = (batch: Batch, ticketId: string): Batch =>
+  batch.guard(() => fail('TICKET_UNKNOWN', { ticketId }), 'EXISTS (SELECT 1 FROM tickets WHERE id = :ticketId)')
+
+export const TICKET = 'SELECT * FROM tickets WHERE id = :ticketId'

@@ -1,0 +1,22 @@
+/** The numbered log of a ticket. Every verb appends to it; these only add what was observed, and read. */
+import type { EventVerbs } from '../store.ts'
+import { fencedBatch, type Context } from './batch.ts'
+import { toEvent } from './decode.ts'
+
+type Verbs = Omit<EventVerbs, 'onAppend' | 'onInbox'>
+
+export const eventVerbs = (context: Context): Verbs => ({
+  appendEvents: async (fence, { at, events }) => {
+    await fencedBatch(context, 'appendEvents', { fence, args: { at } }).append(events).commit()
+  },
+  events: async (ticketId, after, limit) => {
+    const rows = await context.database.all('SELECT * FROM events WHERE ticket_id = :ticketId AND seq > :after ORDER BY seq LIMIT :limit', {
+      ticketId, after, limit,
+    })
+    return rows.map((row) => toEvent(context, row))
+  },
+  lastSeq: async (ticketId) => {
+    const [row] = await context.database.all('SELECT COALESCE(MAX(seq), 0) AS seq FROM events WHERE ticket_id = :ticketId', { ticketId })
+    return Number(row?.['seq'] ?? 0)
+  },
+})

@@ -1,0 +1,70 @@
+/** Tickets before their start, and reading them. */
+import { event } from '../../events/events.ts'
+import { FIRST_STATUS, type Ticket } from '../../ticket.ts'
+import type { NewTicket, TicketVerbs } from '../store.ts'
+import { Batch, guardKnown, TICKET, type Context } from './batch.ts'
+import { encodeOrNull, toAttempt, toErrorRecord, toTicketRecord } from './decode.ts'
+
+type Verbs = Pick<TicketVerbs, 'createTicket' | 'editTicket' | 'getTicket' | 'listTickets' | 'attempts' | 'errors'>
+
+export const ticketVerbs = (context: Context): Verbs => ({
+  createTicket: (input) => createTicket(context, input),
+  editTicket: (input) => editTicket(context, input),
+  getTicket: async (ticketId) => {
+    const [row] = await context.database.all(TICKET, { ticketId })
+    return row === undefined ? null : toTicketRecord(context, row)
+  },
+  listTickets: (filter = {}) => listTickets(context, filter),
+  attempts: async (ticketId) => (await context.database.all('SELECT * FROM attempts WHERE ticket_id = :ticketId ORDER BY rowid', { ticketId })).map(toAttempt),
+  errors: async (ticketId) => (await context.database.all('SELECT * FROM errors WHERE ticket_id = :ticketId ORDER BY rowid', { ticketId })).map(toErrorRecord),
+})
+
+const CREATED = '(SELECT id FROM tickets WHERE create_id = :createId)'
+
+/** Number and row in one statement, so that two servers never take the same; a known `create_id` adds nothing. */
+async function createTicket(context: Context, input: NewTicket): Promise<Ticket> {
+  const createId = input.actionId ?? `own:${context.random(16)}`
+  const batch = new Batch(context, 'createTicket', { createId, at: input.at })
+  batch.run(
+    `INSERT INTO tickets (id, number, create_id, title, description, priority, pipeline, models, status, created_at, updated_at)
+     SELECT :key || '-' || n, n, :createId, :title, :description, :priority, :pipeline, :models, :status, :at, :at
+     FROM (SELECT COALESCE(MAX(number), 0) + 1 AS n FROM tickets) WHERE ${CREATED} IS NULL`,
+    {
+      key: context.projectKey, title: input.title, description: input.description, priority: input.priority, pipeline: input.pipeline,
+      models: encodeOrNull(input.models), status: FIRST_STATUS,
+    },
+  )
+  batch.appendFirst(CREATED, event('ticket.created', { title: input.title, pipeline: input.pipeline }))
+  const row = await batch.run('SELECT * FROM tickets WHERE create_id = :createId').commitRow('ticket')
+  return toTicketRecord(context, row)
+}
+
+async function editTicket(context: Context, input: Parameters<Verbs['editTicket']>[0]): Promise<Ticket> {
+  const { ticketId, at, patch } = input
+  const fields = Object.keys(patch)
+  const batch = guardKnown(new Batch(context, 'editTicket', { ticketId, at }), ticketId)
+  batch.guard('draft', 'SELECT status = :draft FROM tickets WHERE id = :ticketId', { draft: FIRST_STATUS })
+  batch.guard('revision', 'SELECT revision = :revision FROM tickets WHERE id = :ticketId', { revision: input.revision })
+  if (fields.length > 0) {
+    batch.run(
+      `UPDATE tickets SET title = COALESCE(:title, title), description = COALESCE(:description, description),
+         priority = COALESCE(:priority, priority), pipeline = COALESCE(:pipeline, pipeline),
+         models = CASE WHEN :setsModels THEN :models ELSE models END, revision = revision + 1, updated_at = :at WHERE id = :ticketId`,
+      {
+        title: patch.title ?? null, description: patch.description ?? null, priority: patch.priority ?? null, pipeline: patch.pipeline ?? null,
+        setsModels: 'models' in patch ? 1 : 0, models: encodeOrNull(patch.models),
+      },
+    )
+    batch.append([event('ticket.updated', { fields })])
+  }
+  return toTicketRecord(context, await batch.run(TICKET).commitRow('ticket'))
+}
+
+async function listTickets(context: Context, filter: NonNullable<Parameters<Verbs['listTickets']>[0]>): Promise<readonly Ticket[]> {
+  const rows = await context.database.all(
+    `SELECT * FROM tickets WHERE number > :after AND (:statuses IS NULL OR status IN (SELECT value FROM json_each(:statuses)))
+     ORDER BY number LIMIT :limit`,
+    { after: filter.after ?? 0, statuses: encodeOrNull(filter.status), limit: filter.limit ?? -1 },
+  )
+  return rows.map((row) => toTicketRecord(context, row))
+}
