@@ -2,4 +2,4 @@
 export { runCommand, type CommandRequest } from './commands.ts'
 export { endProcessesIn } from './processes.ts'
 export { commitOf, excludeLocally, inspectRepository, type Repository } from './repository.ts'
-export { createWorkspace, diffOfBranch, type Workspace, type WorkspaceOptions } from './worktree.ts'
+export { createWorkspace, type Workspace, type WorkspaceOptions } from './worktree.ts'

@@ -15,9 +15,8 @@ import {
   type SquashOptions,
 } from './worktree-commits.ts'
 import { endProcessesIn } from './processes.ts'
-import { openRepository } from './repository.ts'
-import { ensurePlace, lookForPlace, openPlace, removePlace, type PlaceOptions } from './worktree-place.ts'
-import { changedPaths, diffCommits, diffTrees, resetTo, treeState, type Diff } from './worktree-tree.ts'
+import { ensurePlace, openPlace, removePlace, type PlaceOptions } from './worktree-place.ts'
+import { changedPaths, diffTrees, resetTo, treeState, type Diff } from './worktree-tree.ts'
 
 export interface WorkspaceOptions extends PlaceOptions {
   readonly clock: Clock
@@ -70,15 +69,4 @@ export function createWorkspace(options: WorkspaceOptions): Workspace {
       await removePlace(options)
     },
   }
-}
-
-/** A ticket's change as it stands: with what is not committed yet while the worktree is there, else what its branch holds. */
-export async function diffOfBranch(
-  repoPath: string,
-  { branch, base, worktree, maxChars }: { branch: string; base: string; worktree: string; maxChars: number },
-): Promise<Diff> {
-  const place = await lookForPlace({ repoPath, worktreePath: worktree, branch, baseCommit: base })
-  if (place !== undefined) return diffTrees(place, { from: base, maxChars })
-  const { git } = await openRepository(repoPath)
-  return diffCommits(git, { from: base, to: `refs/heads/${branch}`, maxChars })
 }

@@ -394,10 +394,16 @@ describe('looking', (it) => {
     await world.write('one', '1\n')
     await world.work.commit({ message: 'one', key: 'one' })
     await world.write('two', '2\n')
-    const range = { branch: world.work.branch, base: world.base, worktree: world.work.path, maxChars: 10_000 }
-    assert.match((await diffOfBranch(world.repo.path, range)).stat, /one[^]*two[^]*2 files/)
+    const range = {
+      repoPath: world.repo.path,
+      branch: world.work.branch,
+      baseCommit: world.base,
+      worktreePath: world.work.path,
+      maxChars: 10_000,
+    }
+    assert.match((await diffOfBranch(range)).stat, /one[^]*two[^]*2 files/)
     await world.work.remove()
-    assert.match((await diffOfBranch(world.repo.path, range)).stat, /one[^]*1 file/)
+    assert.match((await diffOfBranch(range)).stat, /one[^]*1 file/)
   })
   it('push without a remote says so; with one it pushes, again after a squash, and never over a stranger', async () => {
     await using world = await startWorld()
