@@ -92,6 +92,8 @@ export type TicketChange = keyof typeof CHANGES
 
 /** Tickets that a worker looks at: they run, or wait for something that may have come. */
 export const DRIVEN_STATUSES = ['running', 'waiting'] as const satisfies readonly TicketStatus[]
+/** Needs a person's retry, continue or cancel. */
+export const BLOCKED_STATUS = 'blocked' satisfies TicketStatus
 /** A ticket is born with this. */
 export const FIRST_STATUS = 'draft' satisfies TicketStatus
 

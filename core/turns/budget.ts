@@ -9,7 +9,14 @@ export interface Budget {
   resume(reason: string): void
 }
 
-export function createBudget(clock: Pick<Clock, 'monotonic'>, input: { readonly limitMs: number | null; readonly usedMs: number }): Budget {
+export interface BudgetInput {
+  readonly limitMs: number | null
+  readonly usedMs: number
+  /** Told when the clock stops and when it goes on. */
+  readonly onPaused?: (paused: boolean) => void
+}
+
+export function createBudget(clock: Pick<Clock, 'monotonic'>, input: BudgetInput): Budget {
   const reasons = new Set<string>()
   let used = input.usedMs
   let since = clock.monotonic()
@@ -30,10 +37,12 @@ export function createBudget(clock: Pick<Clock, 'monotonic'>, input: { readonly 
     pause: (reason) => {
       settle()
       reasons.add(reason)
+      input.onPaused?.(true)
     },
     resume: (reason) => {
       settle()
       reasons.delete(reason)
+      if (reasons.size === 0) input.onPaused?.(false)
     },
   }
 }

@@ -96,13 +96,17 @@ function modelFor(run: RunContext, role: ModelRole | ModelRef): ModelRef {
 /** Turn after turn until there is an end. Every decision is `nextTurn`'s, from what is stored. */
 async function converse<T>(run: RunContext, asked: Asked<T>, record: PromptRecord): Promise<End<T>> {
   const { driving, journal, plugin, ticket } = run
-  const budget = createBudget(driving.clock, { limitMs: asked.limitMs, usedMs: record.usedMs })
+  const asking = { pause: (_on: boolean): void => {} }
+  const budget = createBudget(driving.clock, { limitMs: asked.limitMs, usedMs: record.usedMs, onPaused: (on) => asking.pause(on) })
   for (;;) {
     const turns = await driving.store.turns(ticket.id, { ...journal.at, prompt: asked.name })
     const next = await nextTurn<T>({ name: asked.name, turns, output: asked.output, rules: plugin.retry, continues: record.continues })
     if (next.do === 'value' || next.do === 'fail') return next
     if (next.do === 'send' && next.follow?.kind === 'invalid') await tellInvalid(run, asked, turns.at(-1), next.follow.failure.error)
-    const settled = await run.turnPlace(() => (next.do === 'resume' ? resumeTurn(driving, next.turn, { budget, requests: run.requests }) : send(run, asked, { next, budget })))
+    const settled = await run.turnPlace((pause) => {
+      asking.pause = pause
+      return next.do === 'resume' ? resumeTurn(driving, next.turn, { budget, requests: run.requests }) : send(run, asked, { next, budget })
+    })
     await driving.store.spendBudget(driving.fence, { ...journal.at, name: asked.name, usedMs: budget.usedMs() })
     assertPolicy(run, asked, settled)
   }

@@ -1,0 +1,43 @@
+/** Reading a ticket's events: pages of the log, and the log followed by what is live. */
+import { fail } from '../errors.ts'
+import type { Kernel } from '../kernel-api.ts'
+import type { OpenProject, Projects } from '../projects.ts'
+
+const PAGE = 200
+const MAX_PAGE = 1_000
+
+export function eventCalls(projects: Projects): Kernel['events'] {
+  const open = async (ticketId: string): Promise<OpenProject> => {
+    const project = projects.ofTicket(ticketId)
+    if (!(await project.store.getTicket(ticketId))) throw fail('TICKET_UNKNOWN', { ticketId, field: 'ticketId' })
+    return project
+  }
+  return {
+    history: async ({ ticketId, after, limit }) => {
+      const { store } = await open(ticketId)
+      const position = parseId(after)
+      if (position && position.epoch !== store.epoch) throw fail('INVALID_INPUT', { field: 'after', problem: 'is not an id of this database' })
+      const wanted = Math.min(Math.max(limit ?? PAGE, 1), MAX_PAGE)
+      const found = await store.events(ticketId, position?.seq ?? 0, wanted + 1)
+      const items = found.slice(0, wanted)
+      const last = items.at(-1)
+      return { items, ...(found.length > wanted && last ? { next: last.id } : {}) }
+    },
+    async *follow({ ticketId, lastEventId, signal }) {
+      const { store, feed } = await open(ticketId)
+      const position = parseId(lastEventId, 'lastEventId')
+      const known = position === null || (position.epoch === store.epoch && position.seq <= (await store.lastSeq(ticketId)))
+      const gap = known ? null : 'the presented id is of another state of this database; everything is told anew'
+      yield* feed.follow({ ticketId, after: known ? (position?.seq ?? 0) : 0, gap, signal })
+    },
+  }
+}
+
+/** `<epoch>.<seq>` */
+function parseId(id: string | undefined, field = 'after'): { epoch: string; seq: number } | null {
+  if (id === undefined) return null
+  const dot = id.lastIndexOf('.')
+  const seq = Number(id.slice(dot + 1))
+  if (dot < 1 || !Number.isSafeInteger(seq) || seq < 0) throw fail('INVALID_INPUT', { field, problem: 'is not an event id' })
+  return { epoch: id.slice(0, dot), seq }
+}

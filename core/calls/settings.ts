@@ -1,0 +1,59 @@
+/** Settings of the app, a project or a ticket, each with its source. */
+import { fail } from '../errors.ts'
+import type { Kernel } from '../kernel-api.ts'
+import type { Clock } from '../ports.ts'
+import type { OpenProject, Projects } from '../projects.ts'
+import { parsePatch, resolveSettings } from '../settings.ts'
+import type { ResolvedSettings, Settings, SettingSource } from '../settings.ts'
+import type { AppStore } from '../store/store.ts'
+import { isDraft } from '../ticket.ts'
+import type { Ticket } from '../ticket.ts'
+
+interface SettingEnv {
+  readonly app: AppStore
+  readonly projects: Projects
+  readonly clock: Clock
+  readonly config: Partial<Settings>
+}
+type Layer = readonly [SettingSource, Partial<Settings>]
+
+export interface SettingServices {
+  readonly calls: Kernel['settings']
+  /** The app's own, as they are now. */
+  readonly app: () => Settings
+  readonly forTicket: (project: OpenProject, models: Ticket['models']) => Promise<ResolvedSettings>
+}
+
+export async function settingCalls(env: SettingEnv): Promise<SettingServices> {
+  const { app, projects, clock } = env
+  let appValues = await app.settings()
+  const appLayers = (): readonly Layer[] => [['config', env.config], ['app', appValues]]
+  const projectLayers = async (project: OpenProject): Promise<readonly Layer[]> => [...appLayers(), ['project', await project.store.settings()]]
+  const forTicket: SettingServices['forTicket'] = async (project, models) => {
+    const own = { ...(models?.main ? { 'models.main': models.main } : {}), ...(models?.members ? { 'models.members': [...models.members] } : {}) }
+    return resolveSettings([...(await projectLayers(project)), ['ticket', own]])
+  }
+  const needId = (id: string | undefined): string => {
+    if (id === undefined) throw fail('INVALID_INPUT', { field: 'id', problem: 'is needed for this scope' })
+    return id
+  }
+  const get: Kernel['settings']['get'] = async ({ scope, id }) => {
+    if (scope === 'app') return resolveSettings(appLayers())
+    if (scope === 'project') return resolveSettings(await projectLayers(projects.get(needId(id))))
+    const project = projects.ofTicket(needId(id))
+    const ticket = await project.store.getTicket(needId(id))
+    if (!ticket) throw fail('TICKET_UNKNOWN', { ticketId: id, field: 'id' })
+    const resolved = await forTicket(project, ticket.models)
+    // A started ticket keeps what was pinned; the sources still say where each would come from now.
+    return isDraft(ticket) || ticket.settings === undefined ? resolved : { values: ticket.settings, sources: resolved.sources }
+  }
+  const update: Kernel['settings']['update'] = async ({ scope, id, patch }) => {
+    parsePatch(patch)
+    if (scope === 'app') {
+      await app.putSettings({ patch, at: clock.now() })
+      appValues = await app.settings()
+    } else await projects.get(needId(id)).store.putSettings({ patch, at: clock.now() })
+    return get({ scope, id })
+  }
+  return { calls: { get, update }, app: () => resolveSettings(appLayers()).values, forTicket }
+}

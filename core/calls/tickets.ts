@@ -1,0 +1,180 @@
+/** The kernel's calls about tickets: read, check, store; what acts is the worker. */
+import { fail } from '../errors.ts'
+import { approvesArtifact } from '../commands.ts'
+import type { DecidePayload } from '../commands.ts'
+import type { Acting, GateSubmission, TicketCalls, TicketView } from '../kernel-api.ts'
+import type { ModelList } from '../opencode/models.ts'
+import { firstRow, pinPipeline } from '../pipeline.ts'
+import type { Registry } from '../pipeline.ts'
+import type { Chance, Clock } from '../ports.ts'
+import type { OpenProject, Projects } from '../projects.ts'
+import type { ResolvedSettings, Settings } from '../settings.ts'
+import type { CommandKind } from '../store/records.ts'
+import { BLOCKED_STATUS, isBlocked, isDraft, isFinal, isStarted, mayChange } from '../ticket.ts'
+import type { BlockedAction, DraftTicket, Ticket } from '../ticket.ts'
+import { ticketReads } from './ticket-reads.ts'
+import { ticketView } from '../views.ts'
+import type { GatePayload } from '../verbs/waiting-verbs.ts'
+import { commitOf } from '../workspace/index.ts'
+import type { Worker } from '../worker.ts'
+
+export interface TicketCallsEnv {
+  readonly projects: Projects
+  readonly registry: Registry
+  readonly models: ModelList
+  readonly worker: Worker
+  readonly clock: Clock
+  readonly chance: Chance
+  /** Resolved for one ticket of one project. */
+  readonly settingsFor: (project: OpenProject, models: Ticket['models']) => Promise<ResolvedSettings>
+}
+
+export function ticketCalls(env: TicketCallsEnv): TicketCalls {
+  return {
+    ...ticketReads(env.projects),
+    create: (input) => create(env, input),
+    update: (input) => update(env, input),
+    start: (input) => start(env, input),
+    cancel: ({ reason, ...acting }) => command(env, acting, { kind: 'cancel', payload: { reason: reason ?? null } }),
+    retry: ({ note, ...acting }) => command(env, acting, { kind: 'retry', payload: { note: note ?? null }, needs: 'retry' }),
+    continue: (acting) => command(env, acting, { kind: 'continue', payload: null, needs: 'continue' }),
+    release: (acting) => command(env, acting, { kind: 'release', payload: null, needs: 'release' }),
+    resolveTurn: ({ turnId, as, ...acting }) => command(env, acting, { kind: 'resolve_turn', target: turnId, payload: { as }, needs: 'resolve_turn' }),
+    submitGate: (input) => submitGate(env, input),
+  }
+}
+
+const MAX_TITLE = 300
+type CreateInput = Parameters<TicketCalls['create']>[0]
+
+async function create({ projects, registry, clock }: TicketCallsEnv, input: CreateInput): Promise<TicketView> {
+  const { store } = projects.get(input.projectId)
+  const pipeline = input.pipeline ?? [...registry.pipelines.keys()][0] ?? ''
+  checkDraft(registry, { title: input.title, pipeline })
+  const ticket = await store.createTicket({
+    title: input.title.trim(),
+    description: input.description ?? '',
+    priority: input.priority ?? 0,
+    pipeline,
+    models: modelsOf(input.models),
+    ...(input.actionId === undefined ? {} : { actionId: input.actionId }),
+    at: clock.now(),
+  })
+  return ticketView(ticket)
+}
+
+const modelsOf = (models: CreateInput['models']): Ticket['models'] =>
+  models ? { ...(models.main ? { main: models.main } : {}), ...(models.members ? { members: models.members } : {}) } : null
+
+function checkDraft(registry: Registry, { title, pipeline }: { title?: string | undefined; pipeline?: string | undefined }): void {
+  if (title !== undefined && (title.trim() === '' || title.length > MAX_TITLE)) throw fail('INVALID_INPUT', { field: 'title', problem: `must have 1 to ${MAX_TITLE} characters` })
+  if (pipeline !== undefined) pinPipeline(registry, pipeline)
+}
+
+async function update(env: TicketCallsEnv, input: Parameters<TicketCalls['update']>[0]): Promise<TicketView> {
+  const { store } = env.projects.ofTicket(input.ticketId)
+  const ticket = draftOf(await known(env, input.ticketId), 'update')
+  checkDraft(env.registry, input)
+  const { ticketId, actionId: _, models, ...rest } = input
+  const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))
+  const patch = { ...given, ...(models === undefined ? {} : { models: modelsOf(models) }) }
+  return ticketView(await store.editTicket({ ticketId, revision: ticket.revision, patch, at: env.clock.now() }))
+}
+
+/** Everything that can be wrong is found before anything is written or sent: settings, model, repository, lease. */
+async function start(env: TicketCallsEnv, { ticketId, actionId }: Acting): Promise<TicketView> {
+  const project = env.projects.ofTicket(ticketId)
+  const before = await known(env, ticketId)
+  if (actionId !== undefined && !isDraft(before) && (await project.store.command(ticketId, actionId))) return ticketView(before)
+  const ticket = draftOf(before, 'start')
+  const { values: settings } = await env.settingsFor(project, ticket.models)
+  const pinned = pinPipeline(env.registry, ticket.pipeline)
+  const first = firstRow(pinned, settings)
+  if (!first) throw fail('CONFIG_INVALID', { problems: `pipeline ${ticket.pipeline}: no row is on under these settings` })
+  await checkModels(env, settings)
+  const baseBranch = project.record.defaultBranch
+  const baseCommit = await commitOf(project.record.path, baseBranch)
+  const fence = await env.worker.claim(project, ticketId)
+  if (!fence) throw fail('LEASE_HELD', { ticketId, holder: 'another LoopTroop' })
+  const started = await project.store.startTicket(fence, {
+    phase: first.phase,
+    pinned,
+    settings,
+    branch: `looptroop/${ticketId}`,
+    baseBranch,
+    baseCommit,
+    at: env.clock.now(),
+    ...(actionId === undefined ? {} : { actionId }),
+  })
+  env.worker.nudge()
+  return ticketView(started)
+}
+
+async function checkModels({ models }: TicketCallsEnv, settings: Settings): Promise<void> {
+  const main = settings['models.main']
+  if (!main) throw fail('MODEL_MISSING', { field: 'models.main' })
+  for (const ref of [main, ...settings['models.members']]) await models.assertModelKnown(ref)
+}
+
+function draftOf(ticket: Ticket, action: string): DraftTicket {
+  if (isDraft(ticket)) return ticket
+  throw fail('TICKET_WRONG_STATUS', { ticketId: ticket.id, status: ticket.status, action, needs: 'a ticket that was not started' })
+}
+
+async function known({ projects }: TicketCallsEnv, ticketId: string): Promise<Ticket> {
+  const ticket = await projects.ofTicket(ticketId).store.getTicket(ticketId)
+  if (!ticket) throw fail('TICKET_UNKNOWN', { ticketId, field: 'ticketId' })
+  return ticket
+}
+
+interface Command {
+  readonly kind: CommandKind
+  readonly payload: { readonly [key: string]: string | null } | null
+  readonly target?: string
+  /** The action that the blocked ticket must offer. */
+  readonly needs?: BlockedAction
+}
+
+/** Stored, then carried out at once when this process drives the ticket; else by the driver's next round. */
+async function command(env: TicketCallsEnv, { ticketId, actionId }: Acting, wanted: Command): Promise<TicketView> {
+  const { store } = env.projects.ofTicket(ticketId)
+  const id = actionId ?? `act_${env.chance.hex(8)}`
+  const ticket = await known(env, ticketId)
+  if (!(await store.command(ticketId, id))) assertMay(ticket, wanted)
+  await store.submitCommand({ actionId: id, ticketId, kind: wanted.kind, target: wanted.target ?? null, payload: wanted.payload, at: env.clock.now() })
+  await env.worker.act(ticketId)
+  return ticketView(await known(env, ticketId))
+}
+
+function assertMay(ticket: Ticket, { kind, needs }: Command): void {
+  const wrong = (words: string): never => {
+    throw fail('TICKET_WRONG_STATUS', { ticketId: ticket.id, status: ticket.status, action: kind, needs: words })
+  }
+  if (kind === 'cancel' && !mayChange(ticket.status, 'cancel')) wrong('a ticket that is not over')
+  if (needs === undefined) return
+  if (!isBlocked(ticket)) return wrong(`a ticket that is ${BLOCKED_STATUS}`)
+  // A blocked holder of the execution lease can always be told to release it.
+  if (needs !== 'release' && !ticket.blocked.actions.includes(needs)) wrong(`one that offers ${needs}; this one offers ${ticket.blocked.actions.join(', ')}`)
+}
+
+/** The one door for people's decisions. Another hash than the artifact's newest is CONFLICT, and nothing changes. */
+async function submitGate(env: TicketCallsEnv, input: GateSubmission): Promise<TicketView> {
+  const { store } = env.projects.ofTicket(input.ticketId)
+  const ticket = await known(env, input.ticketId)
+  const again = await store.command(input.ticketId, input.actionId)
+  const entry = await store.inboxEntry(input.ticketId, input.gateId)
+  if (!entry || entry.kind !== 'gate') throw fail('GATE_UNKNOWN', { ticketId: input.ticketId, gateId: input.gateId, field: 'gateId' })
+  const { form, artifact } = entry.payload as unknown as GatePayload
+  const knownActions = form.actions.map((a) => a.id).join(', ')
+  if (!form.actions.some((a) => a.id === input.action)) throw fail('GATE_ACTION_UNKNOWN', { gateId: input.gateId, action: input.action, known: knownActions, field: 'action' })
+  if (!again && entry.state === 'closed') throw fail('GATE_CLOSED', { gateId: input.gateId })
+  if (!again && (isFinal(ticket) || !isStarted(ticket))) throw fail('GATE_CLOSED', { gateId: input.gateId })
+  const sha256 = input.expectedContentSha256 ?? null
+  if (artifact && approvesArtifact(form, input.action) && sha256 === null)
+    throw fail('GATE_HASH_MISSING', { action: input.action, artifact: artifact.kind, field: 'expectedContentSha256' })
+  const payload: DecidePayload = { action: input.action, payload: input.payload ?? null, sha256: sha256 ?? artifact?.sha256 ?? null }
+  const gate = { artifact: artifact?.kind ?? null, sha256 }
+  await store.submitCommand({ actionId: input.actionId, ticketId: input.ticketId, kind: 'decide', target: input.gateId, payload, gate, at: env.clock.now() })
+  await env.worker.act(input.ticketId)
+  return ticketView(await known(env, input.ticketId))
+}

@@ -1,0 +1,89 @@
+/** Puts the kernel together from its parts; the parts do the work. */
+import { ticketCalls } from './calls/tickets.ts'
+import type { Opencode } from './driving.ts'
+import { inboxCalls } from './calls/inbox.ts'
+import type { Kernel } from './kernel-api.ts'
+import { thisProcess } from './leases.ts'
+import { createModelList } from './opencode/models.ts'
+import type { Registry } from './pipeline.ts'
+import { systemChance, systemClock } from './ports.ts'
+import type { Chance, Clock } from './ports.ts'
+import { Projects, projectView, worktreePath } from './projects.ts'
+import { createHealth } from './calls/health.ts'
+import { eventCalls } from './calls/events.ts'
+import { settingCalls } from './calls/settings.ts'
+import { observeRecovery } from './calls/recovery.ts'
+import type { Settings } from './settings.ts'
+import type { StoreOpener } from './store/store.ts'
+import { pipelineViews } from './views.ts'
+import { Worker } from './worker.ts'
+import { createWorkspace } from './workspace/index.ts'
+
+export interface KernelOptions {
+  readonly version: string
+  /** URL of the app database: `file:/…`. */
+  readonly databaseUrl: string
+  readonly stores: StoreOpener
+  readonly registry: Registry
+  /** Settings from `looptroop.config.ts`: weaker than the app's own. */
+  readonly configSettings?: Partial<Settings>
+  readonly opencode: Opencode
+  readonly clock?: Clock
+  readonly chance?: Chance
+  readonly log?: (line: string) => void
+}
+
+/** Opens the databases and looks at what an earlier process left; starts no work: `loop()` or `tick()` does. */
+export async function createKernel(options: KernelOptions): Promise<Kernel> {
+  const { opencode, registry, stores, clock = systemClock, chance = systemChance, log = () => {} } = options
+  const app = await stores.openApp(options.databaseUrl)
+  const projects = new Projects({ app, stores, clock, chance })
+  await projects.openAll()
+  const settings = await settingCalls({ app, projects, clock, config: options.configSettings ?? {} })
+  const models = createModelList(opencode.adapter, clock)
+  const me = thisProcess(chance)
+  const worker = new Worker({
+    projects,
+    registry,
+    opencode,
+    models,
+    clock,
+    chance,
+    me,
+    log,
+    appSettings: settings.app,
+    workspaceOf: (project, ticket) => createWorkspace({ repoPath: project.record.path, worktreePath: worktreePath(project.record, ticket.id), branch: ticket.branch, baseCommit: ticket.baseCommit, clock }),
+  })
+  const recovery = await observeRecovery({ projects, clock, me })
+  return {
+    version: options.version,
+    health: createHealth({ version: options.version, opencode, projects, recovery }),
+    models: { list: ({ scope }) => models.list(scope), refresh: () => models.refresh() },
+    projects: projectCalls(projects),
+    settings: settings.calls,
+    phases: () => pipelineViews(registry),
+    tickets: ticketCalls({ projects, registry, models, worker, clock, chance, settingsFor: settings.forTicket }),
+    ...inboxCalls({ projects, worker, adapter: opencode.adapter, clock }),
+    events: eventCalls(projects),
+    recovery: () => recovery,
+    tick: () => worker.tick(),
+    idle: () => worker.idle(),
+    loop: () => worker.loop(),
+    stop: async () => {
+      await worker.stop()
+      await projects.close()
+      await app.close()
+    },
+  }
+}
+
+const projectCalls = (projects: Projects): Kernel['projects'] => ({
+  attach: async (input) => projectView(await projects.attach(input)),
+  list: () => Promise.resolve(projects.open().map((p) => projectView(p.record))),
+  get: async (projectId) => projectView((await Promise.resolve(projects.get(projectId))).record),
+  update: async (input) => projectView(await projects.update(input)),
+  detach: async (projectId) => {
+    await projects.detach(projectId)
+    return { detached: true }
+  },
+})
