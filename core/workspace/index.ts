@@ -1,4 +1,5 @@
 /** Git worktrees and commands: everything LoopTroop does on a person's disk. */
+export { diffOfBranch } from './branch-diff.ts'
 export { runCommand, type CommandRequest } from './commands.ts'
 export { endProcessesIn } from './processes.ts'
 export { commitOf, excludeLocally, inspectRepository, type Repository } from './repository.ts'

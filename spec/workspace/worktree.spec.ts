@@ -401,9 +401,9 @@ describe('looking', (it) => {
       worktreePath: world.work.path,
       maxChars: 10_000,
     }
-    assert.match((await diffOfBranch(range)).stat, /one[^]*two[^]*2 files/)
+    assert.match((await diffOfBranch(world.repo.path, range)).stat, /one[^]*two[^]*2 files/)
     await world.work.remove()
-    assert.match((await diffOfBranch(range)).stat, /one[^]*1 file/)
+    assert.match((await diffOfBranch(world.repo.path, range)).stat, /one[^]*1 file/)
   })
   it('push without a remote says so; with one it pushes, again after a squash, and never over a stranger', async () => {
     await using world = await startWorld()
