@@ -394,13 +394,7 @@ describe('looking', (it) => {
     await world.write('one', '1\n')
     await world.work.commit({ message: 'one', key: 'one' })
     await world.write('two', '2\n')
-    const range = {
-      repoPath: world.repo.path,
-      branch: world.work.branch,
-      baseCommit: world.base,
-      worktreePath: world.work.path,
-      maxChars: 10_000,
-    }
+    const range = { branch: world.work.branch, base: world.base, worktree: world.work.path, maxChars: 10_000 }
     assert.match((await diffOfBranch(world.repo.path, range)).stat, /one[^]*two[^]*2 files/)
     await world.work.remove()
     assert.match((await diffOfBranch(world.repo.path, range)).stat, /one[^]*1 file/)
