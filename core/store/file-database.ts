@@ -55,6 +55,7 @@ class FileDatabase implements Database {
   readonly #cache = new Map<string, Prepared>()
   #queue: Promise<unknown> = Promise.resolve()
   #open = true
+  #ready = false
   #sinceTurn = 0
 
   constructor(path: string, clock: Clock) {
@@ -77,6 +78,7 @@ class FileDatabase implements Database {
       this.#run('PRAGMA journal_mode = WAL')
       this.#run('PRAGMA synchronous = FULL')
       this.#run('PRAGMA foreign_keys = ON')
+      this.#ready = true
     })
   }
 
@@ -92,13 +94,27 @@ class FileDatabase implements Database {
     return this.#patiently(() => this.#run(sql, args))
   }
 
-  async close(): Promise<void> {
-    if (!this.#open) return
-    await this.#inLine(async () => {
+  close(): Promise<void> {
+    return this.#inLine(async () => {
+      if (!this.#open) return
       this.#open = false
-      this.#cache.clear()
-      this.#connection.close()
+      try {
+        if (this.#ready) this.#foldLog()
+      } finally {
+        this.#cache.clear()
+        this.#connection.close()
+      }
     })
+  }
+
+  /** SQLite would do it with the last statement's end, which is up to the garbage collector: a copy of the file should be whole. */
+  #foldLog(): void {
+    try {
+      this.#run('PRAGMA wal_checkpoint(TRUNCATE)')
+    } catch (error) {
+      // Another process uses the file; then the log stays beside it.
+      if (!codeOf(error).startsWith('SQLITE_BUSY') && !codeOf(error).startsWith('SQLITE_LOCKED')) throw error
+    }
   }
 
   /** First come, first served, also while one waits for another process. */
