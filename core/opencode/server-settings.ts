@@ -101,14 +101,14 @@ function isolated(env: Environment, home: string): Record<string, string> {
     return [name, join(home, folder)]
   })
   withoutPluginInstall(join(home, 'config', 'opencode'))
-  return { ...(Object.fromEntries([...kept, ...own]) as Record<string, string>), OPENCODE_DISABLE_MODELS_FETCH: '1', OPENCODE_PURE: '1' }
+  return { ...(Object.fromEntries([...kept, ...own]) as Record<string, string>), OPENCODE_DISABLE_MODELS_FETCH: '1' }
 }
 
 /**
  * OpenCode installs its plugin package (63 MB) into a fresh configuration folder in the background, and swallows a TERM
  * meanwhile. It does not when the folder looks installed.
  */
-function withoutPluginInstall(config: string): void {
+export function withoutPluginInstall(config: string): void {
   mkdirSync(join(config, 'node_modules'), { recursive: true })
   const lock = { lockfileVersion: 3, packages: { '': { dependencies: { '@opencode-ai/plugin': '*' } } } }
   writeFileSync(join(config, 'package-lock.json'), JSON.stringify(lock))

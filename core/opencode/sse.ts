@@ -17,7 +17,7 @@ export async function* readEventStream(body: ReadableStream<Uint8Array>, signal:
     while (!signal.aborted) {
       const { done, value } = await reader.read()
       if (done) return
-      const frames = (rest + decoder.decode(value, { stream: true }).replaceAll('\r\n', '\n')).split('\n\n')
+      const frames = (rest + decoder.decode(value, { stream: true }).replaceAll('\r', '')).split('\n\n')
       rest = frames.pop() ?? ''
       for (const frame of frames) {
         const data = dataOf(frame)
