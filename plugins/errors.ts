@@ -7,7 +7,7 @@ import type { Turned } from './contract.ts'
 const BRAND = Symbol.for('looptroop.plugin-error')
 
 interface Branded {
-  readonly [BRAND]: 'give_up' | 'retry_after' | 'plugin' | 'prompt'
+  readonly [BRAND]: 'give_up' | 'retry_after' | 'plugin' | 'prompt' | 'configuration'
 }
 
 /** Another attempt will not help: the ticket blocks with this message. */
@@ -46,6 +46,17 @@ export class PluginError extends Error implements Branded {
   }
 }
 
+/** All mistakes of a configuration, one line each; every line names its plugin and field. */
+export class ConfigurationError extends Error implements Branded {
+  readonly [BRAND] = 'configuration'
+  override readonly name = 'ConfigurationError'
+  readonly problems: readonly string[]
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'))
+    this.problems = problems
+  }
+}
+
 /** A prompt that ended without a value, for a phase that does not go on without one: `if (!turned.ok) throw new PromptFailed(turned)`. */
 export class PromptFailed extends Error implements Branded {
   readonly [BRAND] = 'prompt'
@@ -65,3 +76,4 @@ export const isGiveUp = (error: unknown): error is GiveUp => kindOf(error) === '
 export const isRetryAfter = (error: unknown): error is RetryAfter => kindOf(error) === 'retry_after'
 export const isPluginError = (error: unknown): error is PluginError => kindOf(error) === 'plugin'
 export const isPromptFailed = (error: unknown): error is PromptFailed => kindOf(error) === 'prompt'
+export const isConfigurationError = (error: unknown): error is ConfigurationError => kindOf(error) === 'configuration'

@@ -2,6 +2,7 @@
 import type { ExecResult, ForgeVerbs, Json, WorkspaceVerbs } from '#plugins/contract'
 import { fail } from '../errors.ts'
 import { event } from '../events/events.ts'
+import { readFiles } from '../workspace/index.ts'
 import type { Recording } from './journal.ts'
 import type { RunContext } from './run-context.ts'
 
@@ -31,6 +32,8 @@ export function workspaceVerbs(run: RunContext): WorkspaceVerbs {
         },
         events: (result: ExecResult) => [commandEvent(run, name, result)],
       }),
+    files: (name, paths, options) =>
+      record('files', name, { input: { paths, ...options }, effect: async () => (await readFiles(workspace.path, paths, options.maxChars)).map((f) => ({ ...f })) }),
     remove: async (name) => {
       await record('remove', name, { input: null, effect: async () => ((await workspace.remove()), null) })
     },

@@ -1,0 +1,114 @@
+/**
+ * Items × iterations: prompt → verify → finalise; on failure a note, a reset to where the item began, and a fresh session.
+ * What the model claims counts for nothing until `verify` ran. Finished items stay finished over attempts.
+ */
+import type { FailureKind, Item, ItemPatch, Json, Note, OutputSpec, PhasePlugin, PhaseRun, PromptOptions, Turned } from '../contract.ts'
+import { definePhase } from '../define.ts'
+import type { PhaseDefinition } from '../define.ts'
+import { GiveUp, PromptFailed } from '../errors.ts'
+import { nextItem } from './next-item.ts'
+
+export interface ItemSeed {
+  readonly id: string
+  readonly title: string
+  readonly priority: number
+  readonly blockedBy: readonly string[]
+  readonly data: Json
+}
+export type Verification = { readonly ok: true } | { readonly ok: false; readonly feedback: string }
+
+export interface WorkPhase<Out> extends Omit<PhaseDefinition<Out>, 'outcomes' | 'primitive' | 'run'> {
+  readonly output: OutputSpec<Out>
+  /** What there is to do. Items that exist already are left as they are. */
+  items(phase: PhaseRun): Promise<readonly ItemSeed[]>
+  /** Runs what proves the work; `name` is unique in the attempt and prefixes the names of its verbs. */
+  verify(phase: PhaseRun, work: Worked<Out>): Promise<Verification>
+  /** Makes it last: commit, report. Its result is kept as the item's commit. */
+  finalise(phase: PhaseRun, work: Worked<Out>): Promise<{ readonly commit?: string | null }>
+  /** Turns in the same session after a failed verification, per iteration. Default 2. */
+  readonly repairs?: number
+}
+export interface Worked<Out> {
+  readonly item: Item
+  readonly value: Out
+  readonly name: string
+}
+
+/** A person (or a later time) can cure these in the same session: the iteration is not used up. */
+const NOT_AN_ITERATION: readonly FailureKind[] = ['provider', 'transport', 'rejected', 'internal']
+const MAX_NOTE = 600
+
+export const work = <Out>(definition: WorkPhase<Out>): PhasePlugin<Out> =>
+  definePhase<Out>({
+    tools: 'default',
+    ...definition,
+    primitive: 'work',
+    outcomes: ['done', 'exhausted'],
+    async run(phase) {
+      const seeds = await definition.items(phase)
+      const ids = seeds.map((seed) => seed.id)
+      await seedItems(phase, seeds)
+      for (;;) {
+        const items = (await phase.items.list()).filter((item) => ids.includes(item.id))
+        const next = nextItem(items)
+        if (next.do === 'finished') return phase.done()
+        if (next.do === 'stuck') throw new GiveUp(`no item can run: ${next.why}`, { hint: 'Correct the dependencies of the named items, then Retry.' })
+        await workItem(phase, definition, next.item)
+      }
+    },
+  })
+
+async function seedItems(phase: PhaseRun, seeds: readonly ItemSeed[]): Promise<void> {
+  const known = new Set((await phase.items.list()).map((item) => item.id))
+  for (const { id, ...seed } of seeds) if (!known.has(id)) await phase.items.put(id, { ...seed, state: 'pending', iteration: 1, notes: [] })
+}
+
+async function workItem<Out>(phase: PhaseRun, definition: WorkPhase<Out>, item: Item): Promise<void> {
+  const limit = phase.settings['limits.iterations'] as number | null
+  // Recorded before the item is shown as in progress: a reset needs it.
+  const startCommit = item.startCommit ?? (await phase.workspace.head(`${item.id}:start`))
+  let current: Item = { ...item, startCommit }
+  for (let tries = 1; ; tries += 1) {
+    current = await put(phase, current, { state: 'in_progress', startCommit })
+    const name = `${item.id}:${current.iteration}`
+    await phase.workspace.reset(`${name}:reset`, startCommit)
+    const end = await iterate(phase, definition, { item: current, name })
+    if (end.ok) {
+      const { commit } = await definition.finalise(phase, { item: current, value: end.value, name })
+      await put(phase, current, { state: 'done', ...(commit ? { commit } : {}) })
+      return
+    }
+    const note: Note = { kind: 'failure', at: await phase.now(`${name}:failed-at`), iteration: current.iteration, text: end.feedback.slice(0, MAX_NOTE) }
+    current = await put(phase, current, { iteration: current.iteration + 1, notes: [...current.notes, note] })
+    if (limit !== null && tries >= limit) {
+      await put(phase, current, { state: 'error' })
+      throw new GiveUp(`${item.id} failed ${tries} times; the last time: ${note.text}`, { hint: 'Read the notes of the item, then Retry with a note for the model.' })
+    }
+  }
+}
+
+async function put(phase: PhaseRun, item: Item, patch: ItemPatch): Promise<Item> {
+  await phase.items.put(item.id, patch)
+  return { ...item, ...patch }
+}
+
+type Iterated<Out> = { readonly ok: true; readonly value: Out } | { readonly ok: false; readonly feedback: string }
+
+/** One session: the prompt, then verification; what fails goes back into the same session a few times. */
+async function iterate<Out>(phase: PhaseRun, definition: WorkPhase<Out>, { item, name }: { item: Item; name: string }): Promise<Iterated<Out>> {
+  const options: PromptOptions<Out> = { slot: { beadId: item.id, iteration: item.iteration }, item: item.id, keep: true, output: definition.output }
+  let turned = await phase.prompt<Out>(name, options)
+  for (let repair = 1; ; repair += 1) {
+    if (!turned.ok) return lost(turned)
+    const verified = await definition.verify(phase, { item, value: turned.value, name: `${name}:verify${repair}` })
+    if (verified.ok) return { ok: true, value: turned.value }
+    if (repair > (definition.repairs ?? 2)) return verified
+    const text = `The server ran your work and it does not hold:\n\n${verified.feedback}\n\nMend it in the worktree, then answer in the same output format as before.`
+    turned = await phase.prompt<Out>(`${name}:repair${repair}`, { ...options, text, context: () => [] })
+  }
+}
+
+function lost<Out>(turned: Extract<Turned<Out>, { ok: false }>): Iterated<Out> {
+  if (NOT_AN_ITERATION.includes(turned.error.kind)) throw new PromptFailed(turned)
+  return { ok: false, feedback: turned.error.message }
+}
