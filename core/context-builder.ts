@@ -99,8 +99,9 @@ const notesBySource = (state: TicketState): ReadonlyMap<string, readonly Note[]>
   ])
 
 function beadText(item: Item): string {
-  const own = { id: item.id, title: item.title, blocked_by: item.blockedBy, iteration: item.iteration }
-  return stringify(isRecord(item.data) ? { ...item.data, ...own } : { ...own, data: item.data })
+  const first = { id: item.id, title: item.title }
+  const last = { blocked_by: item.blockedBy, iteration: item.iteration }
+  return stringify(isRecord(item.data) ? { ...first, ...item.data, ...first, ...last } : { ...first, ...last, data: item.data })
 }
 
 const isRecord = (data: Json): data is { readonly [key: string]: Json | undefined } =>

@@ -241,8 +241,8 @@ function endProcess(pid: number): void {
   }
 }
 
-/** Caches that other programs keep in the temporary folder are theirs: tsx, Node, and Bun's unpacked native libraries. */
-const FOREIGN_CACHES = /^(tsx-\d+|node-compile-cache|\.[0-9a-f]+-[0-9a-f]+\.(so|node))$/
+/** What other programs keep in the temporary folder is theirs: tsx, Node, OpenCode, and Bun's unpacked native libraries. */
+const FOREIGN_CACHES = /^(tsx-\d+|node-compile-cache|opencode|\.[0-9a-f]+-[0-9a-f]+\.(so|node))$/
 
 function leftFiles(home: string): readonly string[] {
   try {

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import * as assert from 'uvu/assert'
 import { checkLayout, describeViolation, EXEMPT, type Tree } from './helpers/layout.ts'
@@ -10,7 +10,7 @@ const readDoors = (): Tree['doors'] =>
   (JSON.parse(readFileSync(path.join(ROOT, 'package.json'), 'utf8')) as { imports: Tree['doors'] }).imports
 
 function readTree(): Tree {
-  const names = FOLDERS.flatMap((folder) =>
+  const names = FOLDERS.filter((folder) => existsSync(path.join(ROOT, folder))).flatMap((folder) =>
     readdirSync(path.join(ROOT, folder), { recursive: true, encoding: 'utf8' })
       .map((name) => path.posix.join(folder, name))
       .filter((name) => name.endsWith('.ts') && !name.startsWith('spec/examples/')),
