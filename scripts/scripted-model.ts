@@ -190,12 +190,13 @@ async function stream(response: ServerResponse, { reply, model, id, signal }: St
   const delta = (value: object): void => send([{ index: 0, delta: value, finish_reason: null }])
   delta({ role: 'assistant', content: '' })
   if (reply.reasoning) delta({ reasoning_content: reply.reasoning })
-  for (const [i, text] of (reply.chunks ?? (reply.text ? [reply.text] : [])).entries()) {
-    if (i > 0 && reply.everyMs) await sleep(reply.everyMs, undefined, { signal })
-    delta({ content: text })
-  }
+  await speak(reply, { delta, signal })
   for (const [i, call] of (reply.toolCalls ?? []).entries()) {
-    delta({ tool_calls: [{ index: i, id: `call_${id}_${i}`, type: 'function', function: { name: call.name, arguments: JSON.stringify(call.args) } }] })
+    delta({
+      tool_calls: [
+        { index: i, id: `call_${id}_${i}`, type: 'function', function: { name: call.name, arguments: JSON.stringify(call.args) } },
+      ],
+    })
   }
   if (reply.cut === 'connection') return void setImmediate(() => response.destroy())
   if (reply.cut === 'stream') return void response.end()
@@ -203,4 +204,11 @@ async function stream(response: ServerResponse, { reply, model, id, signal }: St
   const usage = reply.usage ?? { input: 10, output: 5 }
   send([], { usage: { prompt_tokens: usage.input, completion_tokens: usage.output, total_tokens: usage.input + usage.output } })
   response.end('data: [DONE]\n\n')
+}
+
+async function speak(reply: Answer, to: { readonly delta: (value: object) => void; readonly signal: AbortSignal }): Promise<void> {
+  for (const [i, text] of (reply.chunks ?? (reply.text ? [reply.text] : [])).entries()) {
+    if (i > 0 && reply.everyMs) await sleep(reply.everyMs, undefined, { signal: to.signal })
+    to.delta({ content: text })
+  }
 }

@@ -6,7 +6,7 @@
 import { messageOf } from '../errors.ts'
 import type { Chance, Clock } from '../ports.ts'
 import type { OpencodeAdapter, OpencodeEvent } from './adapter.ts'
-import { createSessionTree, sessionOf } from './session-tree.ts'
+import { addTo, createSessionTree, sessionOf } from './session-tree.ts'
 
 export type SessionListener = (event: OpencodeEvent, ownerSessionId: string) => void
 export type DirectoryListener = (event: OpencodeEvent) => void
@@ -52,53 +52,83 @@ const FIRST_DELAY_MS = 100
 const LONGEST_DELAY_MS = 5_000
 
 export function createEventHub(options: EventHubOptions): EventHub {
-  const { adapter, clock } = options
+  const { adapter, clock, chance } = options
   const report = (message: string): void => options.onDiagnostic?.(message)
   const closing = new AbortController()
-  const listeners = { stream: new Set<StreamListener>(), directories: new Map<string, Set<DirectoryListener>>() }
+  const directories = new Map<string, Set<DirectoryListener>>()
   const tree = createSessionTree({ getSession: (id) => adapter.getSession(id, { signal: closing.signal }), report })
-  const state = { connected: false, since: clock.now(), connections: 0, lastFrameAt: null as number | null, lastProblem: null as string | null }
+  const stream = createStreamState(clock, report)
   let running: Promise<void> | undefined
 
-  const setConnected = (connected: boolean, reason: string): void => {
-    if (connected) state.connections++
-    else state.lastProblem = reason
-    if (!connected && !state.connected) return
-    Object.assign(state, { connected, since: clock.now() })
-    const change: StreamChange = connected ? { type: 'connected' } : { type: 'lost', reason }
-    for (const listener of listeners.stream) guarded(report, () => listener(change))
-  }
   const take = (event: OpencodeEvent): void => {
-    state.lastFrameAt = clock.now()
-    if (event.type === 'stream.connected') return setConnected(true, '')
+    stream.seen()
+    if (event.type === 'stream.connected') return stream.connected()
     if (sessionOf(event) !== undefined) return tree.take(event)
-    for (const listener of listeners.directories.get(event.directory ?? '') ?? []) guarded(report, () => listener(event))
+    for (const listener of directories.get(event.directory ?? '') ?? []) guarded(report, () => listener(event))
   }
   const run = async (): Promise<void> => {
     for (let failures = 0; !closing.signal.aborted; failures++) {
-      const before = state.connections
-      const reason = await readConnection({ adapter, clock, closing: closing.signal, take })
-      setConnected(false, reason)
-      if (state.connections > before) failures = 0
+      const before = stream.state().connections
+      stream.lost(await readConnection({ adapter, clock, closing: closing.signal, take }))
+      if (stream.state().connections > before) failures = 0
       const delay = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(failures, 10))
-      await clock.sleep(delay * (0.5 + options.chance.random() / 2), closing.signal)
+      await clock.sleep(delay * (0.5 + chance.random() / 2), closing.signal)
     }
   }
   return {
     start: () => void (running ??= run()),
-    ready: (signal) => whenReady(listeners.stream, () => state.connected, signal),
+    ready: (signal) => stream.ready(signal),
     watch: (sessionId, listener) => tree.watch(sessionId, (event, owner) => guarded(report, () => listener(event, owner))),
-    watchDirectory: (directory, listener) => addTo(listeners.directories, directory, listener),
-    onStream: (listener) => {
-      listeners.stream.add(listener)
-      return () => listeners.stream.delete(listener)
-    },
+    watchDirectory: (directory, listener) => addTo(directories, directory, listener),
+    onStream: (listener) => stream.listen(listener),
     ownerOf: tree.ownerOf,
-    state: () => ({ ...state, watchedSessions: tree.watched() }),
+    state: () => ({ ...stream.state(), watchedSessions: tree.watched() }),
     close: async () => {
       closing.abort()
       await running
     },
+  }
+}
+
+interface StreamState {
+  connected(): void
+  /** Told to listeners only when it was connected. */
+  lost(reason: string): void
+  seen(): void
+  listen(listener: StreamListener): () => void
+  ready(signal?: AbortSignal): Promise<void>
+  state(): Omit<HubState, 'watchedSessions'>
+}
+
+function createStreamState(clock: Clock, report: (message: string) => void): StreamState {
+  const listeners = new Set<StreamListener>()
+  const state = {
+    connected: false,
+    since: clock.now(),
+    connections: 0,
+    lastFrameAt: null as number | null,
+    lastProblem: null as string | null,
+  }
+  const change = (to: StreamChange): void => {
+    Object.assign(state, { connected: to.type === 'connected', since: clock.now() })
+    for (const listener of listeners) guarded(report, () => listener(to))
+  }
+  return {
+    connected: () => {
+      state.connections++
+      change({ type: 'connected' })
+    },
+    lost: (reason) => {
+      state.lastProblem = reason
+      if (state.connected) change({ type: 'lost', reason })
+    },
+    seen: () => void (state.lastFrameAt = clock.now()),
+    listen: (listener) => {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    ready: (signal) => whenReady(listeners, () => state.connected, signal),
+    state: () => ({ ...state }),
   }
 }
 
@@ -165,15 +195,6 @@ function whenReady(listeners: Set<StreamListener>, connected: () => boolean, sig
     listeners.add(onChange)
     signal?.addEventListener('abort', onAbort, { once: true })
   })
-}
-
-function addTo<T>(map: Map<string, Set<T>>, key: string, value: T): () => void {
-  const set = map.get(key) ?? new Set<T>()
-  map.set(key, set.add(value))
-  return () => {
-    set.delete(value)
-    if (set.size === 0 && map.get(key) === set) map.delete(key)
-  }
 }
 
 /** A listener that fails, at once or later, is reported and harms nobody else. */

@@ -57,7 +57,13 @@ export async function createOpencode(options: OpencodeOptions): Promise<Opencode
 
 function mockOpencode({ clock, chance, onDiagnostic }: OpencodeOptions): Opencode {
   const adapter = createInProcessAdapter({ server: createFakeServer({ clock, chance }), clock, opencodeId: `mock_${chance.hex(6)}` })
-  return assemble({ adapter, clock, chance, onDiagnostic, reason: 'Using the mock instead of OpenCode, as LOOPTROOP_OPENCODE_MODE says: every answer is the example of its prompt.' })
+  return assemble({
+    adapter,
+    clock,
+    chance,
+    onDiagnostic,
+    reason: 'Using the mock instead of OpenCode, as LOOPTROOP_OPENCODE_MODE says: every answer is the example of its prompt.',
+  })
 }
 
 async function attached(options: OpencodeOptions, baseUrl: string, why: string): Promise<Opencode> {

@@ -88,7 +88,11 @@ async function rejoin(plan: Plan): Promise<ManagedServer | null> {
     const health = await healthOf(plan, record.port)
     const same = record.settings === plan.settings && record.opencodeId === folder.opencodeId
     if (health.reachable && same) return handle(plan, { record, child: null })
-    options.onDiagnostic?.(health.reachable ? 'The managed OpenCode has other settings; it is replaced.' : `The managed OpenCode is alive but unusable (${health.message}); it is replaced.`)
+    options.onDiagnostic?.(
+      health.reachable
+        ? 'The managed OpenCode has other settings; it is replaced.'
+        : `The managed OpenCode is alive but unusable (${health.message}); it is replaced.`,
+    )
     // Without a start token only its answering to our password proves that this pid is still our server.
     if (record.startToken !== null || health.reachable) await endProcess(plan, record)
   }
@@ -128,7 +132,15 @@ async function tryStart(plan: Plan, port: number): Promise<Started | { readonly 
     return { problem: `${String(reason)}${tail(folder.log)}` }
   }
   const version = reason.version ?? ''
-  const record = { pid: child.pid, startToken: startTokenOf(child.pid), port, opencodeId: folder.opencodeId, version, startedAt: options.clock.now(), settings: plan.settings }
+  const record = {
+    pid: child.pid,
+    startToken: startTokenOf(child.pid),
+    port,
+    opencodeId: folder.opencodeId,
+    version,
+    startedAt: options.clock.now(),
+    settings: plan.settings,
+  }
   folder.writeRecord(record)
   if (reason.code === 'OPENCODE_TOO_OLD') {
     await endProcess(plan, record)
@@ -252,7 +264,11 @@ async function endProcess(plan: Plan, record: ServerRecord): Promise<void> {
 /** The first TERM may be swallowed while OpenCode installs something in the background, so there are two. */
 async function endGroup(plan: Plan, pid: number, alive: () => boolean): Promise<void> {
   const { clock, onDiagnostic } = plan.options
-  for (const [name, ms] of [['SIGTERM', TERM_MS], ['SIGTERM', TERM_MS], ['SIGKILL', KILL_MS]] as const) {
+  for (const [name, ms] of [
+    ['SIGTERM', TERM_MS],
+    ['SIGTERM', TERM_MS],
+    ['SIGKILL', KILL_MS],
+  ] as const) {
     if (!alive()) break
     signal(pid, name)
     if (await waitUntil(clock, ms, () => !alive())) break

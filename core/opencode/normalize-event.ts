@@ -1,7 +1,17 @@
 /** One frame of `/global/event` as one of our events; kinds that nobody here uses are null. */
 import type { OpencodeEvent, OpencodeEventBody } from './adapter.ts'
 import {
-  listOf, readError, readMessageInfo, readPart, readPermission, readQuestion, readSession, readStatus, recordOf, textAt, type Raw,
+  listOf,
+  readError,
+  readMessageInfo,
+  readPart,
+  readPermission,
+  readQuestion,
+  readSession,
+  readStatus,
+  recordOf,
+  textAt,
+  type Raw,
 } from './normalize.ts'
 
 /**
@@ -15,7 +25,9 @@ export function directoryOf(frame: string): string | undefined {
 
 /** After each durable event the same event comes again in a `sync` envelope. */
 export const isSyncFrame = (frame: string): boolean =>
-  /^\{(?:"directory":"(?:[^"\\]|\\.)*",)?(?:"project":"(?:[^"\\]|\\.)*",)?(?:"workspace":"(?:[^"\\]|\\.)*",)?"payload":\{"type":"sync"/.test(frame)
+  /^\{(?:"directory":"(?:[^"\\]|\\.)*",)?(?:"project":"(?:[^"\\]|\\.)*",)?(?:"workspace":"(?:[^"\\]|\\.)*",)?"payload":\{"type":"sync"/.test(
+    frame,
+  )
 
 /** `malformed` names what could not be read of an event that we would have used. */
 export type FrameReading = { readonly event: OpencodeEvent } | { readonly malformed: string } | null
@@ -40,7 +52,8 @@ const READERS: Readonly<Record<string, Read>> = {
   'server.instance.disposed': () => ({ type: 'instance.disposed' }),
   'session.created': (p) => given(readSession(p['info']), (session) => ({ type: 'session.created', session })),
   'session.deleted': (p) => ofSession(p, (sessionId) => ({ type: 'session.deleted', sessionId })),
-  'message.updated': (p) => given(readMessageInfo(p['info']), (message) => ({ type: 'message.updated', sessionId: message.sessionId, message })),
+  'message.updated': (p) =>
+    given(readMessageInfo(p['info']), (message) => ({ type: 'message.updated', sessionId: message.sessionId, message })),
   'message.part.updated': readPartUpdated,
   'message.part.delta': readDelta,
   'session.status': (p) =>

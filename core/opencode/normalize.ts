@@ -4,13 +4,25 @@
  */
 import type { Json } from '#plugins/contract'
 import type {
-  ModelCatalogue, ModelInfo, QuestionItem, RemoteError, RemoteMessage, RemotePart, RemotePermission, RemoteQuestion,
-  RemoteSession, RemoteStatus, RemoteStatuses, Tokens, ToolState,
+  ModelCatalogue,
+  ModelInfo,
+  QuestionItem,
+  RemoteError,
+  RemoteMessage,
+  RemotePart,
+  RemotePermission,
+  RemoteQuestion,
+  RemoteSession,
+  RemoteStatus,
+  RemoteStatuses,
+  Tokens,
+  ToolState,
 } from './adapter.ts'
 
 export type Raw = Readonly<Record<string, unknown>>
 
-export const recordOf = (value: unknown): Raw => (typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Raw) : {})
+export const recordOf = (value: unknown): Raw =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Raw) : {}
 export const listOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : [])
 export const textAt = (record: Raw, key: string): string | undefined => {
   const value = record[key]
@@ -88,7 +100,13 @@ export function readPart(raw: unknown): RemotePart | undefined {
     case 'compaction':
       return { id, type }
     case 'step-finish':
-      return { id, type, reason: textAt(record, 'reason') ?? 'unknown', tokens: readTokens(record['tokens']), cost: numberAt(record, 'cost') ?? null }
+      return {
+        id,
+        type,
+        reason: textAt(record, 'reason') ?? 'unknown',
+        tokens: readTokens(record['tokens']),
+        cost: numberAt(record, 'cost') ?? null,
+      }
     default:
       return { id, type: 'other', name: type }
   }

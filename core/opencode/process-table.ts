@@ -47,7 +47,9 @@ export async function waitUntil(clock: Clock, ms: number, holds: () => boolean):
 
 function pids(): readonly number[] {
   try {
-    return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map(Number)
+    return readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name))
+      .map(Number)
   } catch {
     // No /proc on this system: nothing can be listed.
     return []

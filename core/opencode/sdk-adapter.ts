@@ -44,8 +44,12 @@ export function createSdkAdapter(options: SdkAdapterOptions): OpencodeAdapter {
     ...sessionCalls(server),
     ...turnCalls(server),
     ...personCalls(server),
-    listModels: async (call) => readCatalogue(await server.ask({ operation: 'the models', call, ms: CATALOGUE_TIMEOUT_MS }, (client, to) =>
-      call?.all ? client.provider.list({}, to) : client.config.providers({}, to))),
+    listModels: async (call) =>
+      readCatalogue(
+        await server.ask({ operation: 'the models', call, ms: CATALOGUE_TIMEOUT_MS }, (client, to) =>
+          call?.all ? client.provider.list({}, to) : client.config.providers({}, to),
+        ),
+      ),
     checkHealth: (call) => checkHealth(options, call),
     subscribeToEvents: ({ signal }): AsyncIterable<OpencodeEvent> =>
       readEvents({ ...options, signal: AbortSignal.any([signal, closing.signal]) }),
@@ -94,7 +98,10 @@ function openServer(options: SdkAdapterOptions): Server {
   }
 }
 
-type SessionCalls = Pick<OpencodeAdapter, 'createSession' | 'getSession' | 'listSessions' | 'childSessions' | 'deleteSession' | 'disposeDirectory'>
+type SessionCalls = Pick<
+  OpencodeAdapter,
+  'createSession' | 'getSession' | 'listSessions' | 'childSessions' | 'deleteSession' | 'disposeDirectory'
+>
 
 function sessionCalls(server: Server): SessionCalls {
   const session = (raw: unknown): RemoteSession => {
@@ -104,8 +111,11 @@ function sessionCalls(server: Server): SessionCalls {
   }
   return {
     async createSession({ directory, title, metadata, rules }, call) {
-      return session(await server.ask({ operation: 'a new session', call, ms: CREATE_TIMEOUT_MS }, (client, to) =>
-        client.session.create({ directory, title, metadata, permission: rules.map((rule) => ({ ...rule })) }, to)))
+      return session(
+        await server.ask({ operation: 'a new session', call, ms: CREATE_TIMEOUT_MS }, (client, to) =>
+          client.session.create({ directory, title, metadata, permission: rules.map((rule) => ({ ...rule })) }, to),
+        ),
+      )
     },
     async getSession(sessionID, call) {
       const raw = await server.askOrNull(about('a session', sessionID, call), (client, to) => client.session.get({ sessionID }, to))
@@ -113,18 +123,27 @@ function sessionCalls(server: Server): SessionCalls {
     },
     async listSessions(call) {
       const limit = call?.limit ?? SESSIONS_LIMIT
-      return readAll(await server.ask({ operation: 'the sessions', call }, (client, to) =>
-        client.experimental.session.list({ limit, archived: true }, to)), readSession)
+      return readAll(
+        await server.ask({ operation: 'the sessions', call }, (client, to) =>
+          client.experimental.session.list({ limit, archived: true }, to),
+        ),
+        readSession,
+      )
     },
     async childSessions(sessionID, call) {
-      return readAll(await server.ask(about('sub-sessions', sessionID, call), (client, to) => client.session.children({ sessionID }, to)), readSession)
+      return readAll(
+        await server.ask(about('sub-sessions', sessionID, call), (client, to) => client.session.children({ sessionID }, to)),
+        readSession,
+      )
     },
     /** Gone already is as good. */
     async deleteSession(sessionID, call) {
       await server.askOrNull(about('deleting', sessionID, call), (client, to) => client.session.delete({ sessionID }, to))
     },
     async disposeDirectory(directory, call) {
-      await server.ask({ operation: `disposing ${directory}`, call, ms: ABORT_TIMEOUT_MS }, (client, to) => client.instance.dispose({ directory }, to))
+      await server.ask({ operation: `disposing ${directory}`, call, ms: ABORT_TIMEOUT_MS }, (client, to) =>
+        client.instance.dispose({ directory }, to),
+      )
     },
   }
 }
@@ -134,19 +153,23 @@ type TurnCalls = Pick<OpencodeAdapter, 'promptSession' | 'getSessionMessages' | 
 function turnCalls(server: Server): TurnCalls {
   return {
     async promptSession(sessionID, directory, request, call) {
-      await server.ask(about('a prompt', sessionID, call, CREATE_TIMEOUT_MS), (client, to) =>
-        client.session.promptAsync({ sessionID, directory, ...promptBody(request) }, to))
+      await server.ask({ ...about('a prompt', sessionID, call), ms: CREATE_TIMEOUT_MS }, (client, to) =>
+        client.session.promptAsync({ sessionID, directory, ...promptBody(request) }, to),
+      )
     },
     async getSessionMessages(sessionID, call) {
       const raw = await server.askOrNull(about('messages', sessionID, call), (client, to) =>
-        client.session.messages({ sessionID, ...(call?.limit === undefined ? {} : { limit: call.limit }) }, to))
+        client.session.messages({ sessionID, ...(call?.limit === undefined ? {} : { limit: call.limit }) }, to),
+      )
       return raw === null ? null : readMessages(raw)
     },
     async sessionStatuses(directory, call) {
       return readStatuses(await server.ask({ operation: 'statuses', call }, (client, to) => client.session.status({ directory }, to)))
     },
     async abortSession(sessionID, directory, call) {
-      await server.ask(about('an abort', sessionID, call, ABORT_TIMEOUT_MS), (client, to) => client.session.abort({ sessionID, directory }, to))
+      await server.ask({ ...about('an abort', sessionID, call), ms: ABORT_TIMEOUT_MS }, (client, to) =>
+        client.session.abort({ sessionID, directory }, to),
+      )
     },
   }
 }
@@ -171,29 +194,33 @@ type PersonCalls = Pick<
 function personCalls(server: Server): PersonCalls {
   return {
     async listPendingQuestions(directory, call) {
-      return readAll(await server.ask({ operation: 'open questions', call }, (client, to) => client.question.list({ directory }, to)), readQuestion)
+      return readAll(
+        await server.ask({ operation: 'open questions', call }, (client, to) => client.question.list({ directory }, to)),
+        readQuestion,
+      )
     },
     async replyQuestion(requestID, directory, answers, call) {
       const lists = answers.map((one) => [...one])
-      await server.ask(about('an answer', requestID, call), (client, to) => client.question.reply({ requestID, directory, answers: lists }, to))
+      await server.ask(about('an answer', requestID, call), (client, to) =>
+        client.question.reply({ requestID, directory, answers: lists }, to),
+      )
     },
     async rejectQuestion(requestID, directory, call) {
       await server.ask(about('a rejection', requestID, call), (client, to) => client.question.reject({ requestID, directory }, to))
     },
     async listPendingPermissions(directory, call) {
-      return readAll(await server.ask({ operation: 'open permissions', call }, (client, to) => client.permission.list({ directory }, to)), readPermission)
+      return readAll(
+        await server.ask({ operation: 'open permissions', call }, (client, to) => client.permission.list({ directory }, to)),
+        readPermission,
+      )
     },
     async replyPermission(requestID, directory, reply, call) {
       const message = call?.message === undefined ? {} : { message: call.message }
       await server.ask(about('a permission reply', requestID, call), (client, to) =>
-        client.permission.reply({ requestID, directory, reply, ...message }, to))
+        client.permission.reply({ requestID, directory, reply, ...message }, to),
+      )
     },
   }
 }
 
-const about = (operation: string, id: string, call: CallOptions | undefined, ms?: number): Ask => ({
-  operation: `${operation} (${id})`,
-  what: id,
-  call,
-  ...(ms === undefined ? {} : { ms }),
-})
+const about = (operation: string, id: string, call: CallOptions | undefined): Ask => ({ operation: `${operation} (${id})`, what: id, call })

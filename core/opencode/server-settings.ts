@@ -30,7 +30,10 @@ export function findOpencodeBinary(env: Environment, from: string): string {
     throw fail('OPENCODE_BINARY_MISSING', { looked: `LOOPTROOP_OPENCODE_BIN=${wish} is not executable` })
   }
   const local = upwards(from).map((dir) => join(dir, 'node_modules', '.bin', 'opencode'))
-  const global = (env['PATH'] ?? '').split(delimiter).filter((dir) => dir !== '').map((dir) => join(dir, 'opencode'))
+  const global = (env['PATH'] ?? '')
+    .split(delimiter)
+    .filter((dir) => dir !== '')
+    .map((dir) => join(dir, 'opencode'))
   const found = [...local, ...global].find(isExecutable)
   if (found === undefined) throw fail('OPENCODE_BINARY_MISSING', { looked: 'LOOPTROOP_OPENCODE_BIN, node_modules/.bin, PATH' })
   return platformBinary(realpathSync(found))
@@ -89,7 +92,9 @@ export function serverEnvironment(settings: ServerSettings, folder: ServerFolder
 }
 
 const inherited = (env: Environment): Record<string, string> =>
-  Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && !NOT_INHERITED.test(entry[0])))
+  Object.fromEntries(
+    Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && !NOT_INHERITED.test(entry[0])),
+  )
 
 const ISOLATED_KEEPS = ['PATH', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'USER', 'LOGNAME']
 
@@ -131,7 +136,9 @@ function cleanShell(folder: string): string {
 /** Two servers with equal hashes are the same to their sessions. */
 export const settingsHash = (binary: string, environment: Readonly<Record<string, string>>): string =>
   createHash('sha256')
-    .update(JSON.stringify([binary, environment['OPENCODE_CONFIG_CONTENT'], environment['HOME'], environment['OPENCODE_DISABLE_PROJECT_CONFIG']]))
+    .update(
+      JSON.stringify([binary, environment['OPENCODE_CONFIG_CONTENT'], environment['HOME'], environment['OPENCODE_DISABLE_PROJECT_CONFIG']]),
+    )
     .digest('hex')
 
 // -------------------------------------------------------------------------------------------------- helpers

@@ -23,25 +23,19 @@ interface TreeOptions {
   readonly report: (message: string) => void
 }
 
+type Listener = (event: OpencodeEvent, owner: string) => void
+
 export function createSessionTree({ getSession, report }: TreeOptions): SessionTree {
-  const listeners = new Map<string, Set<(event: OpencodeEvent, owner: string) => void>>()
+  const listeners = new Map<string, Set<Listener>>()
   /** Null: has no parent. Absent: not known. */
   const parents = new Map<string, string | null>()
   /** Events in order of arrival, of sessions whose descent is being asked for. */
   const waiting = new Map<string, OpencodeEvent[]>()
+  const climb = (sessionId: string): Descent => climbFrom(sessionId, listeners, parents)
 
-  const climb = (sessionId: string): { owner?: string; unknown?: string } => {
-    for (let at: string | null = sessionId; at !== null; ) {
-      if (listeners.has(at)) return { owner: at }
-      const parent: string | null | undefined = parents.get(at)
-      if (parent === undefined) return { unknown: at }
-      at = parent
-    }
-    return {}
-  }
   const deliver = (sessionId: string, event: OpencodeEvent): void => {
     const { owner } = climb(sessionId)
-    for (const listener of [...(owner === undefined ? [] : (listeners.get(owner) ?? []))]) listener(event, owner ?? '')
+    if (owner !== undefined) for (const listener of [...(listeners.get(owner) ?? [])]) listener(event, owner)
     if (event.type === 'session.deleted') parents.delete(sessionId)
   }
   const learn = async (sessionId: string): Promise<void> => {
@@ -71,13 +65,31 @@ export function createSessionTree({ getSession, report }: TreeOptions): SessionT
     take,
     ownerOf: (sessionId) => climb(sessionId).owner,
     watched: () => listeners.size,
-    watch: (sessionId, listener) => {
-      const set = listeners.get(sessionId) ?? new Set()
-      listeners.set(sessionId, set.add(listener))
-      return () => {
-        set.delete(listener)
-        if (set.size === 0 && listeners.get(sessionId) === set) listeners.delete(sessionId)
-      }
-    },
+    watch: (sessionId, listener) => addTo(listeners, sessionId, listener),
+  }
+}
+
+/** The watched session reached first on the way up, or the first one whose parent is not known. */
+interface Descent {
+  readonly owner?: string
+  readonly unknown?: string
+}
+function climbFrom(sessionId: string, listeners: ReadonlyMap<string, unknown>, parents: ReadonlyMap<string, string | null>): Descent {
+  for (let at: string | null = sessionId; at !== null;) {
+    if (listeners.has(at)) return { owner: at }
+    const parent = parents.get(at)
+    if (parent === undefined) return { unknown: at }
+    at = parent
+  }
+  return {}
+}
+
+/** Returns what takes it out again. */
+export function addTo<T>(map: Map<string, Set<T>>, key: string, value: T): () => void {
+  const set = map.get(key) ?? new Set<T>()
+  map.set(key, set.add(value))
+  return () => {
+    set.delete(value)
+    if (set.size === 0 && map.get(key) === set) map.delete(key)
   }
 }

@@ -19,10 +19,7 @@ export async function* readEventStream(body: ReadableStream<Uint8Array>, signal:
       if (done) return
       const frames = (rest + decoder.decode(value, { stream: true }).replaceAll('\r', '')).split('\n\n')
       rest = frames.pop() ?? ''
-      for (const frame of frames) {
-        const data = dataOf(frame)
-        if (data !== '') yield data
-      }
+      yield* frames.map(dataOf).filter((data) => data !== '')
     }
   } finally {
     signal.removeEventListener('abort', leave)

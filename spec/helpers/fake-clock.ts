@@ -10,9 +10,6 @@ export interface FakeClock extends Clock {
 export function createFakeClock(start = 1_000_000): FakeClock {
   let now = start
   const sleeping = new Map<object, { readonly at: number; readonly wake: () => void }>()
-  const settle = async (): Promise<void> => {
-    for (let i = 0; i < 50; i++) await Promise.resolve()
-  }
   return {
     now: () => now,
     monotonic: () => now - start,
@@ -32,7 +29,7 @@ export function createFakeClock(start = 1_000_000): FakeClock {
       const end = now + ms
       await settle()
       for (;;) {
-        const next = [...sleeping.values()].filter((s) => s.at <= end).sort((a, b) => a.at - b.at)[0]
+        const next = [...sleeping.values()].filter((s) => s.at <= end).toSorted((a, b) => a.at - b.at)[0]
         if (next === undefined) break
         now = Math.max(now, next.at)
         next.wake()
@@ -45,4 +42,8 @@ export function createFakeClock(start = 1_000_000): FakeClock {
       return sleeping.size
     },
   }
+}
+
+async function settle(): Promise<void> {
+  for (let i = 0; i < 50; i++) await Promise.resolve()
 }

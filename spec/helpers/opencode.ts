@@ -30,7 +30,10 @@ export interface RealOpencode extends AsyncDisposable {
 export const SCRIPTED_MODEL = { provider: 'scripted', model: 'm1' } as const
 
 /** Starts in about 2 s. Its HOME and XDG folders are its own, its model is the script: nothing of the person is touched. */
-export async function startRealOpencode({ model: script = () => ({ text: 'ok' }), managed }: { model?: Script; managed?: OpencodeOptions['managed'] } = {}): Promise<RealOpencode> {
+export async function startRealOpencode({
+  model: script = () => ({ text: 'ok' }),
+  managed,
+}: { model?: Script; managed?: OpencodeOptions['managed'] } = {}): Promise<RealOpencode> {
   await using undo = new Undo()
   const folder = undo.use(await tempFolder('looptroop-oc'))
   const model = undo.use(await startScriptedModel({ script }))
@@ -175,7 +178,7 @@ class Undo implements AsyncDisposable {
     return moved
   }
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const step of this.undo.reverse()) await step()
+    for (const step of this.undo.toReversed()) await step()
     this.undo = []
   }
 }

@@ -4,7 +4,7 @@ import { eventually, makeDirectory, SCRIPTED_MODEL, startRealOpencode } from '..
 import { describe } from '../helpers/suite.ts'
 
 describe('the event hub on a real OpenCode', (it) => {
-  it('gives a sub-agent\'s events to the watcher of the session that started it', async () => {
+  it("gives a sub-agent's events to the watcher of the session that started it", async () => {
     await using real = await startRealOpencode({
       model: (request) => {
         if (request.parentSessionId !== undefined) return { text: 'found by the sub-agent' }
@@ -21,7 +21,11 @@ describe('the event hub on a real OpenCode', (it) => {
       owners.add(owner)
       if (event.type === 'part.updated' && event.part.type === 'text' && event.part.ended) texts.set(event.sessionId, event.part.text)
     })
-    await real.adapter.promptSession(session.id, directory, { messageId: 'msg_1', parts: [{ id: 'prt_1', type: 'text', text: 'delegate' }], model: SCRIPTED_MODEL })
+    await real.adapter.promptSession(session.id, directory, {
+      messageId: 'msg_1',
+      parts: [{ id: 'prt_1', type: 'text', text: 'delegate' }],
+      model: SCRIPTED_MODEL,
+    })
     await eventually(async () => texts.get(session.id) === 'done')
     const [child] = await real.adapter.childSessions(session.id)
     assert.is(texts.get(child?.id ?? ''), 'found by the sub-agent')
@@ -43,7 +47,11 @@ describe('the event hub on a real OpenCode', (it) => {
     assert.equal(changes, ['lost', 'connected'])
     const seen: string[] = []
     real.hub.watch(session.id, (event) => seen.push(event.type))
-    await real.adapter.promptSession(session.id, directory, { messageId: 'msg_1', parts: [{ id: 'prt_1', type: 'text', text: 'hi' }], model: SCRIPTED_MODEL })
+    await real.adapter.promptSession(session.id, directory, {
+      messageId: 'msg_1',
+      parts: [{ id: 'prt_1', type: 'text', text: 'hi' }],
+      model: SCRIPTED_MODEL,
+    })
     await eventually(async () => seen.includes('part.delta'))
     await again.stop()
   })

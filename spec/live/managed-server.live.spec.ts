@@ -34,17 +34,25 @@ const codeOf = async (work: Promise<unknown>): Promise<string> => {
 }
 const ask = async (real: RealOpencode, directory: string, text: string): Promise<string> => {
   const session = await real.adapter.createSession({ directory, title: 't', metadata: {}, rules: [] })
-  await real.adapter.promptSession(session.id, directory, { messageId: `msg_${text}`, parts: [{ id: `prt_${text}`, type: 'text', text }], model: SCRIPTED_MODEL })
+  await real.adapter.promptSession(session.id, directory, {
+    messageId: `msg_${text}`,
+    parts: [{ id: `prt_${text}`, type: 'text', text }],
+    model: SCRIPTED_MODEL,
+  })
   return session.id
 }
 
 describe('the managed server', (it) => {
-  it('keeps its record, password and id to its owner, and out of the reach of the agent\'s environment', async () => {
+  it("keeps its record, password and id to its owner, and out of the reach of the agent's environment", async () => {
     await using real = await startRealOpencode({
-      model: (request) => (request.toolResults.length === 0 ? { toolCalls: [{ name: 'bash', args: { command: 'env', description: 'env' } }] } : { text: 'done' }),
+      model: (request) =>
+        request.toolResults.length === 0
+          ? { toolCalls: [{ name: 'bash', args: { command: 'env', description: 'env' } }] }
+          : { text: 'done' },
     })
     const folder = join(real.options.dataDir, 'opencode')
-    for (const name of ['server.json', 'password', 'id', 'lock.json', 'server.log']) assert.is(statSync(join(folder, name)).mode & 0o077, 0, name)
+    for (const name of ['server.json', 'password', 'id', 'lock.json', 'server.log'])
+      assert.is(statSync(join(folder, name)).mode & 0o077, 0, name)
     const directory = await makeDirectory(real.dir, 'work')
     const sessionId = await ask(real, directory, 'env')
     const output = await eventually(async () => {
@@ -52,7 +60,8 @@ describe('the managed server', (it) => {
       return parts.flatMap((p) => (p.type === 'tool' && p.state === 'completed' ? [p.output] : []))[0]
     })
     assert.match(output, 'PATH=')
-    for (const hidden of [real.managed.auth.password, 'OPENCODE_CONFIG_CONTENT', 'scripted-key', 'LOOPTROOP_TOKEN']) assert.not.ok(output.includes(hidden), hidden)
+    for (const hidden of [real.managed.auth.password, 'OPENCODE_CONFIG_CONTENT', 'scripted-key', 'LOOPTROOP_TOKEN'])
+      assert.not.ok(output.includes(hidden), hidden)
   })
 
   it('is rejoined in mid-turn by the next LoopTroop process, which sees the turn finish', async () => {
@@ -85,12 +94,22 @@ describe('the managed server', (it) => {
       const server = await startManagedServer({ env: process.env, folder, isolateHome: ${JSON.stringify(home)}, clock: systemClock, chance: systemChance })
       process.stdout.write('pid ' + server.pid)
       await new Promise((resolve) => setTimeout(resolve, 60_000))`
-    const first = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
-    const pid = await new Promise<number>((resolve) => first.stdout.on('data', (said: Buffer) => resolve(Number(/pid (\d+)/.exec(String(said))?.[1]))))
+    const first = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    const pid = await new Promise<number>((resolve) =>
+      first.stdout.on('data', (said: Buffer) => resolve(Number(/pid (\d+)/.exec(String(said))?.[1]))),
+    )
     const ended = new Promise((resolve) => first.once('exit', resolve))
     first.kill('SIGKILL')
     await ended
-    const next = await startManagedServer({ env: process.env, folder: folder.path, isolateHome: home, clock: systemClock, chance: systemChance })
+    const next = await startManagedServer({
+      env: process.env,
+      folder: folder.path,
+      isolateHome: home,
+      clock: systemClock,
+      chance: systemChance,
+    })
     assert.equal({ pid: next.pid, rejoined: next.rejoined }, { pid, rejoined: true })
     await next.stop()
     await next.exited
@@ -126,7 +145,15 @@ describe('the managed server', (it) => {
   it('does not take a process for its own that only got the same number', async () => {
     await using real = await startRealOpencode()
     await real.managed.stop()
-    const record = { pid: process.pid, startToken: 'another:1', port: 9, opencodeId: real.adapter.opencodeId, version: '1.18.33', startedAt: 0, settings: '' }
+    const record = {
+      pid: process.pid,
+      startToken: 'another:1',
+      port: 9,
+      opencodeId: real.adapter.opencodeId,
+      version: '1.18.33',
+      startedAt: 0,
+      settings: '',
+    }
     writeFileSync(join(real.options.dataDir, 'opencode', 'server.json'), JSON.stringify(record))
     const again = await startManagedServer(serverOptions(real))
     assert.ok(!again.rejoined && startTokenOf(process.pid) !== null)
@@ -167,7 +194,12 @@ describe('the managed server', (it) => {
 
   it('refuses the wrong password by its code, on every kind of call', async () => {
     await using real = await startRealOpencode()
-    const wrong = createSdkAdapter({ baseUrl: real.baseUrl, opencodeId: 'x', mode: 'attached', auth: { username: 'opencode', password: 'wrong' } })
+    const wrong = createSdkAdapter({
+      baseUrl: real.baseUrl,
+      opencodeId: 'x',
+      mode: 'attached',
+      auth: { username: 'opencode', password: 'wrong' },
+    })
     assert.is((await wrong.checkHealth()).code, 'OPENCODE_AUTH')
     assert.is(await codeOf(wrong.listSessions()), 'OPENCODE_AUTH')
     assert.is(await codeOf(wrong.getSession('ses_x')), 'OPENCODE_AUTH')
@@ -175,7 +207,11 @@ describe('the managed server', (it) => {
     assert.is(await codeOf(events.next()), 'OPENCODE_AUTH')
     const env = { ...process.env, LOOPTROOP_OPENCODE_BASE_URL: real.baseUrl, OPENCODE_SERVER_PASSWORD: 'wrong' }
     assert.is(await codeOf(createOpencode({ ...real.options, env, use: 'by_environment' })), 'OPENCODE_AUTH')
-    const attached = await createOpencode({ ...real.options, env: { ...env, OPENCODE_SERVER_PASSWORD: real.managed.auth.password }, use: 'by_environment' })
+    const attached = await createOpencode({
+      ...real.options,
+      env: { ...env, OPENCODE_SERVER_PASSWORD: real.managed.auth.password },
+      use: 'by_environment',
+    })
     assert.match(attached.reason, /^Attached to OpenCode 1\./)
     await attached.stop()
     assert.ok((await real.adapter.checkHealth()).reachable, 'an attached server is not ours to stop')
@@ -201,7 +237,10 @@ describe('the managed server', (it) => {
       mkdirSync(join(directory, '.opencode', 'plugin'), { recursive: true })
       withoutPluginInstall(join(directory, '.opencode'))
       const witness = join(real.dir, 'witness')
-      writeFileSync(join(directory, '.opencode', 'plugin', 'p.js'), `import { writeFileSync } from 'node:fs'\nexport const P = async () => { writeFileSync(${JSON.stringify(witness)}, 'ran'); return {} }\n`)
+      writeFileSync(
+        join(directory, '.opencode', 'plugin', 'p.js'),
+        `import { writeFileSync } from 'node:fs'\nexport const P = async () => { writeFileSync(${JSON.stringify(witness)}, 'ran'); return {} }\n`,
+      )
       const sessionId = await ask(real, directory, `plugin${trusted}`)
       await eventually(async () => (await real.adapter.getSessionMessages(sessionId))?.some((m) => m.finish === 'stop'))
       assert.is(existsSync(witness), trusted)

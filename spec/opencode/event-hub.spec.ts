@@ -22,10 +22,10 @@ interface World extends AsyncDisposable {
 
 function openConnection(signal: AbortSignal, deaf: boolean): { connection: Connection; events: AsyncIterable<OpencodeEvent> } {
   const queue: (OpencodeEvent | Error | null)[] = []
-  let wake: () => void = () => undefined
+  let wake: (() => void) | undefined
   const put = (entry: OpencodeEvent | Error | null): void => {
     queue.push(entry)
-    wake()
+    wake?.()
   }
   if (!deaf) signal.addEventListener('abort', () => put(null))
   async function* read(): AsyncGenerator<OpencodeEvent> {
@@ -69,7 +69,13 @@ function startWorld({ deaf = false } = {}): World {
   return { hub, clock, connections, lookups, diagnostics, changes, sessions, [Symbol.asyncDispose]: dispose }
 }
 
-const session = (id: string, parentId?: string): RemoteSession => ({ id, directory: '/w', title: '', createdAt: 0, ...(parentId === undefined ? {} : { parentId }) })
+const session = (id: string, parentId?: string): RemoteSession => ({
+  id,
+  directory: '/w',
+  title: '',
+  createdAt: 0,
+  ...(parentId === undefined ? {} : { parentId }),
+})
 const busy = (sessionId: string): OpencodeEventBody => ({ type: 'session.status', sessionId, status: { type: 'busy' } })
 const compacted = (sessionId: string): OpencodeEventBody => ({ type: 'session.compacted', sessionId })
 const connected: OpencodeEventBody = { type: 'stream.connected' }
@@ -115,7 +121,7 @@ describe('the event hub', (it) => {
     await world.clock.advance(0)
     assert.equal(seen, ['file.edited'])
   })
-  it('gives a sub-agent\'s events, at any depth, to the owner it descends from', async () => {
+  it("gives a sub-agent's events, at any depth, to the owner it descends from", async () => {
     await using world = startWorld()
     const seen: string[] = []
     world.hub.watch('ses_a', (event, owner) => seen.push(`${event.type}@${owner}`))

@@ -16,7 +16,12 @@ import { eventually, startFakeOpencode } from '../helpers/opencode.ts'
 import { tempFolder } from '../helpers/temp-folder.ts'
 import { describe } from '../helpers/suite.ts'
 
-const optionsFor = (dataDir: string, env: Record<string, string>): OpencodeOptions => ({ env, clock: systemClock, chance: systemChance, dataDir })
+const optionsFor = (dataDir: string, env: Record<string, string>): OpencodeOptions => ({
+  env,
+  clock: systemClock,
+  chance: systemChance,
+  dataDir,
+})
 async function codeOf(work: Promise<unknown>): Promise<string> {
   try {
     await work
@@ -35,7 +40,11 @@ describe('the choice of an OpenCode', (it) => {
     await opencode.hub.ready()
     const session = await opencode.adapter.createSession({ directory: folder.path, title: 't', metadata: {}, rules: [] })
     const text = 'Do it.\n```json\n{"old": 1}\n```\nAnswer as\n<BEADS>\n```json\n{"beads": []}\n```\n</BEADS>\nNow.'
-    await opencode.adapter.promptSession(session.id, folder.path, { messageId: 'msg_1', parts: [{ id: 'prt_1', type: 'text', text }], model: { provider: 'fake', model: 'm1' } })
+    await opencode.adapter.promptSession(session.id, folder.path, {
+      messageId: 'msg_1',
+      parts: [{ id: 'prt_1', type: 'text', text }],
+      model: { provider: 'fake', model: 'm1' },
+    })
     const answer = await eventually(async () => (await opencode.adapter.getSessionMessages(session.id))?.find((m) => m.finish === 'stop'))
     assert.ok(answer.parts.some((p) => p.type === 'text' && p.text === '<BEADS>\n```json\n{"beads": []}\n```\n</BEADS>'))
     await opencode.stop()
@@ -74,24 +83,41 @@ describe('the choice of an OpenCode', (it) => {
 })
 
 describe('the settings of a managed server', (it) => {
-  it('turn off what is not for a server, keep the person\'s, and bound the providers that are declared', () => {
+  it("turn off what is not for a server, keep the person's, and bound the providers that are declared", () => {
     const extraConfig = { model: 'p/m', provider: { p: { options: { apiKey: 'k', chunkTimeout: 5 } } } }
     const config = configContent({ env: { OPENCODE_CONFIG_CONTENT: '{"theme":"x","snapshot":true}' }, extraConfig })
     assert.equal(config, {
-      theme: 'x', snapshot: false, autoupdate: false, compaction: { auto: false }, model: 'p/m',
+      theme: 'x',
+      snapshot: false,
+      autoupdate: false,
+      compaction: { auto: false },
+      model: 'p/m',
       provider: { p: { options: { headerTimeout: 120_000, chunkTimeout: 5, apiKey: 'k' } } },
     })
   })
-  it('pass on the person\'s keys but nothing of LoopTroop, and in isolation nothing of the person', async () => {
+  it("pass on the person's keys but nothing of LoopTroop, and in isolation nothing of the person", async () => {
     await using folder = await tempFolder()
     const server = openServerFolder(join(folder.path, 'oc'), systemChance)
-    const env = { PATH: '/bin', HOME: '/home/p', ANTHROPIC_API_KEY: 'k', LOOPTROOP_TOKEN: 't', OPENCODE_SERVER_PASSWORD: 'theirs', OPENCODE_CLIENT: 'vscode' }
+    const env = {
+      PATH: '/bin',
+      HOME: '/home/p',
+      ANTHROPIC_API_KEY: 'k',
+      LOOPTROOP_TOKEN: 't',
+      OPENCODE_SERVER_PASSWORD: 'theirs',
+      OPENCODE_CLIENT: 'vscode',
+    }
     const own = serverEnvironment({ env }, server)
-    assert.equal([own['HOME'], own['ANTHROPIC_API_KEY'], own['LOOPTROOP_TOKEN'], own['OPENCODE_CLIENT']], ['/home/p', 'k', undefined, 'cli'])
+    assert.equal(
+      [own['HOME'], own['ANTHROPIC_API_KEY'], own['LOOPTROOP_TOKEN'], own['OPENCODE_CLIENT']],
+      ['/home/p', 'k', undefined, 'cli'],
+    )
     assert.is(own['OPENCODE_SERVER_PASSWORD'], server.password)
     assert.is(own['OPENCODE_DISABLE_PROJECT_CONFIG'], '1')
     const isolated = serverEnvironment({ env, isolateHome: join(folder.path, 'home'), trusted: true }, server)
-    assert.equal([isolated['HOME'], isolated['ANTHROPIC_API_KEY'], isolated['OPENCODE_DISABLE_PROJECT_CONFIG']], [join(folder.path, 'home', 'home'), undefined, undefined])
+    assert.equal(
+      [isolated['HOME'], isolated['ANTHROPIC_API_KEY'], isolated['OPENCODE_DISABLE_PROJECT_CONFIG']],
+      [join(folder.path, 'home', 'home'), undefined, undefined],
+    )
   })
   it('keep id and password for the life of the folder, and let one owner in at a time', async () => {
     await using folder = await tempFolder()
@@ -99,7 +125,10 @@ describe('the settings of a managed server', (it) => {
     const two = openServerFolder(folder.path, systemChance)
     assert.equal([two.opencodeId, two.password], [one.opencodeId, one.password])
     one.lock()
-    assert.throws(() => two.lock(), (error: unknown) => isCode(error, 'OPENCODE_LOCKED'))
+    assert.throws(
+      () => two.lock(),
+      (error: unknown) => isCode(error, 'OPENCODE_LOCKED'),
+    )
     one.unlock()
     writeFileSync(join(folder.path, 'lock.json'), JSON.stringify({ pid: process.pid, startToken: 'of:another' }))
     two.lock()
@@ -107,14 +136,15 @@ describe('the settings of a managed server', (it) => {
   })
 })
 
+const startWorld = async () => {
+  const fake = await startFakeOpencode()
+  const clock = createFakeClock()
+  return { fake, clock, models: createModelList(fake.adapter, clock), [Symbol.asyncDispose]: () => fake[Symbol.asyncDispose]() }
+}
+
 describe('the list of models', (it) => {
-  const world = async () => {
-    const fake = await startFakeOpencode()
-    const clock = createFakeClock()
-    return { fake, clock, models: createModelList(fake.adapter, clock), [Symbol.asyncDispose]: () => fake[Symbol.asyncDispose]() }
-  }
   it('is kept for a while, marked stale when it cannot be renewed, and empty with a message when it never was had', async () => {
-    await using at = await world()
+    await using at = await startWorld()
     at.fake.server.failNext('models', { kind: 'refuse', status: 500 })
     const none = await at.models.list()
     assert.equal(none.models, [])
@@ -127,7 +157,7 @@ describe('the list of models', (it) => {
     assert.equal([stale.models.length, stale.stale], [4, true])
   })
   it('refuses an unknown model naming the offered ones, and does not take a failure for "unknown"', async () => {
-    await using at = await world()
+    await using at = await startWorld()
     await at.models.assertModelKnown({ provider: 'fake', model: 'm1' })
     try {
       await at.models.assertModelKnown({ provider: 'fake', model: 'm9' })

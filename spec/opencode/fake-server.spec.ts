@@ -9,7 +9,8 @@ const model = { provider: 'fake', model: 'm1' }
 const open = (fake: FakeOpencode) => fake.adapter.createSession({ directory: fake.dir, title: 't', metadata: {}, rules: [] })
 const send = (fake: FakeOpencode, sessionId: string, text: string): Promise<void> =>
   fake.adapter.promptSession(sessionId, fake.dir, { messageId: `msg_${text}`, parts: [{ id: `prt_${text}`, type: 'text', text }], model })
-const messagesOf = async (fake: FakeOpencode, id: string): Promise<readonly RemoteMessage[]> => (await fake.adapter.getSessionMessages(id)) ?? []
+const messagesOf = async (fake: FakeOpencode, id: string): Promise<readonly RemoteMessage[]> =>
+  (await fake.adapter.getSessionMessages(id)) ?? []
 const said = (message: RemoteMessage | undefined): string => message?.parts.map((p) => (p.type === 'text' ? p.text : '')).join('') ?? ''
 async function codeOf(work: Promise<unknown>): Promise<string> {
   try {
@@ -20,10 +21,11 @@ async function codeOf(work: Promise<unknown>): Promise<string> {
   return 'fulfilled'
 }
 
+const sayWithoutEnd: FakeBrain = () => [{ type: 'text', text: '', chunks: ['lost'], hold: new Promise(() => undefined) }]
+
 describe('the fake OpenCode', (it) => {
   it('keeps after a crash what a killed server keeps: whole messages, an unfinished answer, no status, no question', async () => {
-    const brain: FakeBrain = () => [{ type: 'text', text: '', chunks: ['lost'], hold: new Promise(() => undefined) }]
-    await using fake = await startFakeOpencode(brain)
+    await using fake = await startFakeOpencode(sayWithoutEnd)
     await fake.hub.ready()
     const session = await open(fake)
     await send(fake, session.id, 'one')
@@ -40,7 +42,7 @@ describe('the fake OpenCode', (it) => {
     await eventually(async () => said((await messagesOf(fake, session.id)).at(-1)) === 'alive')
     await fake.hub.ready()
   })
-  it('drops a crashed turn\'s question', async () => {
+  it("drops a crashed turn's question", async () => {
     await using fake = await startFakeOpencode(() => [{ type: 'question', questions: [{ header: 'h', question: 'q', options: [] }] }])
     const session = await open(fake)
     await send(fake, session.id, 'ask')
@@ -61,9 +63,10 @@ describe('the fake OpenCode', (it) => {
     fake.server.failNext('list', { kind: 'hang' })
     assert.is(await codeOf(fake.adapter.listSessions({ timeoutMs: 30 })), 'OPENCODE_TIMEOUT')
   })
-  it('gives a sub-agent\'s events to the watcher of its parent', async () => {
+  it("gives a sub-agent's events to the watcher of its parent", async () => {
     await using fake = await startFakeOpencode((turn) =>
-      turn.toolResults.length === 0 ? [{ type: 'subagent', description: 'look', text: 'found' }] : [{ type: 'text', text: 'done' }])
+      turn.toolResults.length === 0 ? [{ type: 'subagent', description: 'look', text: 'found' }] : [{ type: 'text', text: 'done' }],
+    )
     await fake.hub.ready()
     const session = await open(fake)
     const owners = new Set<string>()
@@ -79,7 +82,7 @@ describe('the fake OpenCode', (it) => {
     assert.is((await fake.adapter.childSessions(session.id)).length, 1)
   })
   it('answers a prompt that comes while a turn runs after it, and loses one queued behind a turn that fails', async () => {
-    let release: () => void = () => undefined
+    let release: (() => void) | undefined
     const gate = new Promise<void>((resolve) => (release = resolve))
     let failing = false
     await using fake = await startFakeOpencode((turn) => [
@@ -89,15 +92,20 @@ describe('the fake OpenCode', (it) => {
     const session = await open(fake)
     await send(fake, session.id, 'first')
     await send(fake, session.id, 'second')
-    release()
-    const answer = await eventually(async () => (await messagesOf(fake, session.id)).find((m) => m.parentId === 'msg_second' && m.finish === 'stop'))
+    release?.()
+    const answer = await eventually(async () =>
+      (await messagesOf(fake, session.id)).find((m) => m.parentId === 'msg_second' && m.finish === 'stop'),
+    )
     assert.is(said(answer), 'to second')
     failing = true
     await send(fake, session.id, 'third')
     await send(fake, session.id, 'fourth')
     await eventually(async () => (await messagesOf(fake, session.id)).some((m) => m.error !== undefined))
     await eventually(async () => (await fake.adapter.sessionStatuses(fake.dir))[session.id] === undefined)
-    assert.equal((await messagesOf(fake, session.id)).filter((m) => m.parentId === 'msg_fourth' && m.error === undefined), [])
+    assert.equal(
+      (await messagesOf(fake, session.id)).filter((m) => m.parentId === 'msg_fourth' && m.error === undefined),
+      [],
+    )
   })
   it('offers the tools that the rules leave, the last match deciding', async () => {
     await using fake = await startFakeOpencode()

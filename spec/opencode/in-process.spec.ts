@@ -1,10 +1,10 @@
 import { startFakeOpencode, makeDirectory } from '../helpers/opencode.ts'
 import { asBrain } from '../helpers/suite-script.ts'
-import { adapterSuite, type SuiteScript } from '../suites/adapter-suite.ts'
+import { adapterSuite, sayOk } from '../suites/adapter-suite.ts'
 
 adapterSuite('the in-process mock', {
   setup: async () => {
-    let script: SuiteScript = () => ({ kind: 'text', text: 'ok' })
+    let script = sayOk
     const fake = await startFakeOpencode(asBrain(() => script))
     return {
       adapter: fake.adapter,

@@ -4,14 +4,14 @@ import { createFakeHandler } from '../../core/opencode/fake/handler.ts'
 import { createSdkAdapter } from '../../core/opencode/sdk-adapter.ts'
 import { makeDirectory, startFakeOpencode } from '../helpers/opencode.ts'
 import { asBrain } from '../helpers/suite-script.ts'
-import { adapterSuite, type SuiteScript } from '../suites/adapter-suite.ts'
+import { adapterSuite, sayOk } from '../suites/adapter-suite.ts'
 
 const auth = { username: 'opencode', password: 'secret' }
 const baseUrl = 'http://opencode.test'
 
 adapterSuite('the SDK adapter on the fake, by msw', {
   setup: async () => {
-    let script: SuiteScript = () => ({ kind: 'text', text: 'ok' })
+    let script = sayOk
     const fake = await startFakeOpencode(asBrain(() => script))
     const handle = createFakeHandler({ server: fake.server, auth })
     const network = setupServer(http.all(`${baseUrl}/*`, ({ request }) => handle(request)))

@@ -30,10 +30,20 @@ export type FakeAction =
   | { readonly type: 'text'; readonly text: string; readonly chunks?: readonly string[]; readonly hold?: PromiseLike<unknown> }
   | { readonly type: 'reasoning'; readonly text: string }
   /** `run` is the tool's effect (a spec really writes the file); what it returns is the output, a throw is a tool error. */
-  | { readonly type: 'tool'; readonly tool: string; readonly input?: unknown; readonly run?: (directory: string) => string | Promise<string> }
+  | {
+      readonly type: 'tool'
+      readonly tool: string
+      readonly input?: unknown
+      readonly run?: (directory: string) => string | Promise<string>
+    }
   | { readonly type: 'question'; readonly questions: readonly FakeQuestion[] }
   /** A tool that asks first: `run` happens after the permission was given. */
-  | { readonly type: 'permission'; readonly permission: string; readonly patterns: readonly string[]; readonly run?: (directory: string) => string | Promise<string> }
+  | {
+      readonly type: 'permission'
+      readonly permission: string
+      readonly patterns: readonly string[]
+      readonly run?: (directory: string) => string | Promise<string>
+    }
   /** A sub-agent in a session of its own, which says `text`. */
   | { readonly type: 'subagent'; readonly description: string; readonly text: string }
   | { readonly type: 'todos'; readonly todos: readonly { readonly content: string; readonly status: string; readonly priority: string }[] }
@@ -61,7 +71,7 @@ export const exampleBrain: FakeBrain = (turn) => [{ type: 'text', text: lastExam
 
 export function lastExample(prompt: string): string | undefined {
   const blocks = [...prompt.matchAll(/<([A-Z][A-Z0-9_]*)>[^]*?<\/\1>/g), ...prompt.matchAll(/^```(?:json|yaml|jsonl|yml)\n[^]*?^```/gm)]
-  return blocks.sort((a, b) => endOf(a) - endOf(b)).at(-1)?.[0]
+  return blocks.toSorted((a, b) => endOf(a) - endOf(b)).at(-1)?.[0]
 }
 
 /** Of two that end at the same place the outer one, which begins first, is listed last. */

@@ -1,9 +1,8 @@
 /** One thing the fake's model does, with the parts, events and pending requests that the real server makes of it. */
 import { messageOf } from '../../errors.ts'
 import type { FakeAction } from './brain.ts'
-import type { Answer, Fields } from './fake-state.ts'
-import { createSession } from './fake-server.ts'
-import { addPart, Interrupted, orInterrupted, sendPart, setStatus, type Step, type StepEnd } from './fake-turn.ts'
+import { createSession, type Answer, type Fields } from './fake-state.ts'
+import { addPart, Interrupted, orInterrupted, sendPart, setStatus, type Step, type StepEnd } from './fake-step.ts'
 
 export async function doAction(here: Step, action: FakeAction): Promise<StepEnd> {
   switch (action.type) {
@@ -25,7 +24,15 @@ export async function doAction(here: Step, action: FakeAction): Promise<StepEnd>
     case 'retry':
       return waitForRetry(here, action)
     case 'error':
-      return { error: { name: action.name, data: { message: action.message, ...(action.statusCode === undefined ? {} : { statusCode: action.statusCode, isRetryable: false }) } } }
+      return {
+        error: {
+          name: action.name,
+          data: {
+            message: action.message,
+            ...(action.statusCode === undefined ? {} : { statusCode: action.statusCode, isRetryable: false }),
+          },
+        },
+      }
     case 'hang':
       return orInterrupted(new Promise<null>(() => undefined), here.run.abort.signal)
     case 'wait':
@@ -75,7 +82,11 @@ function openTool(here: Step, tool: string, input: unknown): Tool {
   const part = addPart(here, { type: 'tool', tool, callID, state: { status: 'pending', input: {}, raw: '' } })
   const start = here.state.clock.now()
   const set = (state: Fields): void => {
-    part['state'] = { input: input ?? {}, ...state, time: { start, ...(state['status'] === 'running' ? {} : { end: here.state.clock.now() }) } }
+    part['state'] = {
+      input: input ?? {},
+      ...state,
+      time: { start, ...(state['status'] === 'running' ? {} : { end: here.state.clock.now() }) },
+    }
     sendPart(here, part)
   }
   set({ status: 'running' })
@@ -98,7 +109,8 @@ async function finishTool(here: Step, { tool, title, run }: Ending): Promise<Ste
     tool.end({ status: 'completed', output, title, metadata: {} })
   } catch (error) {
     if (error instanceof Interrupted) {
-      if (here.run.abort.signal.reason !== 'crash') tool.end({ status: 'error', error: 'Tool execution aborted', metadata: { interrupted: true } })
+      if (here.run.abort.signal.reason !== 'crash')
+        tool.end({ status: 'error', error: 'Tool execution aborted', metadata: { interrupted: true } })
       throw error
     }
     tool.end({ status: 'error', error: messageOf(error) })
@@ -111,7 +123,12 @@ async function pend(here: Step, at: { kind: 'questions' | 'permissions'; tool: T
   const { state, session } = here
   const question = at.kind === 'questions'
   const id = state.newId(question ? 'que' : 'per')
-  const record: Fields = { id, sessionID: session.id, ...at.record, tool: { messageID: here.message.info.id, callID: at.tool.part['callID'] } }
+  const record: Fields = {
+    id,
+    sessionID: session.id,
+    ...at.record,
+    tool: { messageID: here.message.info.id, callID: at.tool.part['callID'] },
+  }
   const answered = new Promise<Answer>((resolve) => state[at.kind].set(id, { id, directory: session.directory, record, settle: resolve }))
   state.emit(session.directory, question ? 'question.asked' : 'permission.asked', record)
   try {
@@ -119,7 +136,8 @@ async function pend(here: Step, at: { kind: 'questions' | 'permissions'; tool: T
   } catch (error) {
     const ghost = state[at.kind].get(id)
     if (ghost) ghost.settle = null
-    if (here.run.abort.signal.reason !== 'crash') at.tool.end({ status: 'error', error: 'Tool execution aborted', metadata: { interrupted: true } })
+    if (here.run.abort.signal.reason !== 'crash')
+      at.tool.end({ status: 'error', error: 'Tool execution aborted', metadata: { interrupted: true } })
     throw error
   }
 }
@@ -133,7 +151,12 @@ async function askQuestion(here: Step, action: Extract<FakeAction, { type: 'ques
     return { finish: 'tool-calls', last: true }
   }
   const words = action.questions.map((q, i) => `"${q.question}"="${answer.answers[i]?.join(', ') || 'Unanswered'}"`).join(', ')
-  tool.end({ status: 'completed', output: `User has answered your questions: ${words}. You can now continue with the user's answers in mind.`, title: 'Asked', metadata: {} })
+  tool.end({
+    status: 'completed',
+    output: `User has answered your questions: ${words}. You can now continue with the user's answers in mind.`,
+    title: 'Asked',
+    metadata: {},
+  })
   return null
 }
 
@@ -152,7 +175,13 @@ async function runSubagent(here: Step, action: Extract<FakeAction, { type: 'suba
   const tool = openTool(here, 'task', { description: action.description })
   const child = createSession(state, session.directory, { title: action.description, parentID: session.id, permission: session.rules })
   setStatus(state, child, { type: 'busy' })
-  const info = { id: state.newId('msg'), sessionID: child.id, role: 'assistant' as const, time: { created: state.clock.now() }, finish: 'stop' }
+  const info = {
+    id: state.newId('msg'),
+    sessionID: child.id,
+    role: 'assistant' as const,
+    time: { created: state.clock.now() },
+    finish: 'stop',
+  }
   const message = { info, parts: [] }
   child.messages.push(message)
   state.emit(child.directory, 'message.updated', { sessionID: child.id, info })

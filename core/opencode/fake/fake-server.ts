@@ -3,10 +3,20 @@
  * real one; the shared adapter suite keeps it honest. Its two faces are `in-process.ts` and `handler.ts`.
  */
 import type { Chance, Clock } from '../../ports.ts'
-import { exampleBrain, type FakeBrain, type FakeRule, type FakeTurn } from './brain.ts'
+import { exampleBrain, type FakeBrain, type FakeTurn } from './brain.ts'
 import {
-  badRequest, createFakeState, FakeHttpError, notFound, resolveDirectory, type Answer, type FakeMessage, type FakeSession, type FakeState,
-  type Fields, type Pending,
+  badRequest,
+  createFakeState,
+  createSession,
+  FakeHttpError,
+  notFound,
+  resolveDirectory,
+  type Answer,
+  type FakeMessage,
+  type FakeSession,
+  type FakeState,
+  type Fields,
+  type Pending,
 } from './fake-state.ts'
 import { abortTurn, runTurn } from './fake-turn.ts'
 
@@ -18,8 +28,22 @@ export type Fault =
   /** The connection breaks. `after`: but the effect happened. */
   | { readonly kind: 'break'; readonly after?: boolean }
 export type Operation =
-  | 'health' | 'create' | 'get' | 'list' | 'children' | 'prompt' | 'messages' | 'statuses' | 'questions' | 'answer' | 'permissions'
-  | 'abort' | 'delete' | 'dispose' | 'models' | 'events'
+  | 'health'
+  | 'create'
+  | 'get'
+  | 'list'
+  | 'children'
+  | 'prompt'
+  | 'messages'
+  | 'statuses'
+  | 'questions'
+  | 'answer'
+  | 'permissions'
+  | 'abort'
+  | 'delete'
+  | 'dispose'
+  | 'models'
+  | 'events'
 
 export interface FakePrompt {
   readonly messageID?: string
@@ -89,11 +113,12 @@ export function createFakeServer({ clock, chance, brain = exampleBrain }: FakeSe
     subscribe: (take) => state.subscribe(take),
     createSession: (directory, body) => createSession(state, resolveDirectory(directory), body).info,
     session: (id) => must(id).info,
-    sessions: () => [...state.sessions.values()].map((s) => s.info).reverse(),
+    sessions: () => [...state.sessions.values()].map((s) => s.info).toReversed(),
     children: (id) => [...state.sessions.values()].filter((s) => s.info['parentID'] === must(id).id).map((s) => s.info),
     messages: (id, limit) => must(id).messages.slice(limit === undefined ? 0 : -limit),
     prompt: (id, prompt) => takePrompt({ state, mind, session: must(id), prompt }),
-    statuses: (directory) => Object.fromEntries([...state.statuses].filter(([id]) => state.sessions.get(id)?.directory === resolveDirectory(directory))),
+    statuses: (directory) =>
+      Object.fromEntries([...state.statuses].filter(([id]) => state.sessions.get(id)?.directory === resolveDirectory(directory))),
     pending: (kind, directory) => [...state[kind].values()].filter((p) => p.directory === resolveDirectory(directory)).map((p) => p.record),
     answer: (kind, where, answer) => answerPending(state, { kind, ...where }, answer),
     abort: (id) => abortTurn(state, id),
@@ -105,20 +130,6 @@ export function createFakeServer({ clock, chance, brain = exampleBrain }: FakeSe
 
 // ------------------------------------------------------------------------------------------------- sessions
 
-export function createSession(state: FakeState, directory: string, body: Fields): FakeSession {
-  const id = state.newId('ses')
-  const now = state.clock.now()
-  const rules = (body['permission'] ?? []) as readonly FakeRule[]
-  if (rules.some((rule) => !rule.permission || !rule.pattern || !rule.action)) throw new FakeHttpError(400, { _tag: 'BadRequest' })
-  const { title, metadata, parentID, permission } = body
-  const info: Fields = { id, directory, projectID: 'fake', version: '1.18.33', title: title ?? 'New session', time: { created: now, updated: now } }
-  for (const [key, value] of Object.entries({ metadata, parentID, permission })) if (value !== undefined) info[key] = value
-  const session: FakeSession = { id, directory, info, rules, messages: [], turn: null }
-  state.sessions.set(id, session)
-  state.emit(directory, 'session.created', { sessionID: id, info })
-  return session
-}
-
 /** An open question of a deleted session stays listed. */
 async function removeSession(state: FakeState, session: FakeSession): Promise<void> {
   state.sessions.delete(session.id)
@@ -128,7 +139,8 @@ async function removeSession(state: FakeState, session: FakeSession): Promise<vo
 }
 
 async function disposeDirectory(state: FakeState, directory: string): Promise<void> {
-  for (const session of [...state.sessions.values()]) if (session.directory === directory && session.turn) await abortTurn(state, session.id)
+  for (const session of [...state.sessions.values()])
+    if (session.directory === directory && session.turn) await abortTurn(state, session.id)
   state.emit(directory, 'server.instance.disposed', { directory })
 }
 
@@ -161,8 +173,18 @@ function takePrompt(taken: Taken): void {
   if (elsewhere) throw new FakeHttpError(500, { name: 'UnknownError', data: { message: 'Unexpected server error', ref: 'err_fake' } })
   const model = prompt.model ?? { providerID: 'fake', modelID: 'm1' }
   const known = session.messages.find((m) => m.info.id === id)
-  const later = session.messages.filter((m) => m.info.role === 'user').at(-1)?.info.id !== id
-  const message = known ?? { info: { id, sessionID: session.id, role: 'user' as const, time: { created: state.clock.now() }, agent: prompt.agent ?? 'build', model: { ...model, variant: prompt.variant } }, parts: [] }
+  const later = session.messages.findLast((m) => m.info.role === 'user')?.info.id !== id
+  const message = known ?? {
+    info: {
+      id,
+      sessionID: session.id,
+      role: 'user' as const,
+      time: { created: state.clock.now() },
+      agent: prompt.agent ?? 'build',
+      model: { ...model, variant: prompt.variant },
+    },
+    parts: [],
+  }
   if (known === undefined) session.messages.push(message)
   state.emit(session.directory, 'message.updated', { sessionID: session.id, info: message.info })
   for (const given of prompt.parts) upsertPart(state, { session, message }, given)
@@ -194,7 +216,11 @@ function answerPending(state: FakeState, { kind, id, directory }: Where, answer:
   if (!id.startsWith(question ? 'que' : 'per')) throw badRequest(`Expected a string starting with "${question ? 'que' : 'per'}"`)
   const pending: Pending | undefined = state[kind].get(id)
   if (pending === undefined || pending.directory !== resolveDirectory(directory)) {
-    throw new FakeHttpError(404, { _tag: `${question ? 'Question' : 'Permission'}NotFoundError`, requestID: id, message: `Not found: ${id}` })
+    throw new FakeHttpError(404, {
+      _tag: `${question ? 'Question' : 'Permission'}NotFoundError`,
+      requestID: id,
+      message: `Not found: ${id}`,
+    })
   }
   state[kind].delete(id)
   const ids = { sessionID: pending.record['sessionID'], requestID: id }
@@ -212,17 +238,27 @@ const isOffered = (model: { providerID: string; modelID: string }): boolean =>
 
 /** As `/config/providers`, key and all: what reads it has to drop it. */
 function catalogue(): Fields {
-  const models = Object.fromEntries(MODELS.map((id) => [id, { id, name: `Fake ${id}`, limit: { context: 200_000, output: 32_000 }, variants: {} }]))
-  const providers = ['fake', 'scripted'].map((id) => ({ id, name: id, source: 'config', env: [], options: { apiKey: 'fake-secret-key' }, models }))
+  const models = Object.fromEntries(
+    MODELS.map((id) => [id, { id, name: `Fake ${id}`, limit: { context: 200_000, output: 32_000 }, variants: {} }]),
+  )
+  const providers = ['fake', 'scripted'].map((id) => ({
+    id,
+    name: id,
+    source: 'config',
+    env: [],
+    options: { apiKey: 'fake-secret-key' },
+    models,
+  }))
   return { providers, default: { fake: 'm1', scripted: 'm1' } }
 }
 
 // --------------------------------------------------------------------------------------------------- faults
 
+const never = (): Promise<never> => new Promise(() => undefined)
+const broken = (code: string): TypeError => new TypeError('fetch failed', { cause: Object.assign(new TypeError(code), { code }) })
+
 function createFaults() {
   const planned = new Map<Operation, Fault[]>()
-  const never = (): Promise<never> => new Promise(() => undefined)
-  const broken = (code: string): TypeError => new TypeError('fetch failed', { cause: Object.assign(new TypeError(code), { code }) })
   const faults = {
     down: false,
     failNext: (operation: Operation, fault: Fault): void => void planned.set(operation, [...(planned.get(operation) ?? []), fault]),
@@ -230,7 +266,8 @@ function createFaults() {
       if (faults.down) throw broken('ECONNREFUSED')
       const fault = planned.get(operation)?.shift()
       if (fault === undefined) return structuredClone(await effect())
-      if (fault.kind === 'refuse') throw new FakeHttpError(fault.status, fault.body ?? { name: 'UnknownError', data: { message: 'planned' } })
+      if (fault.kind === 'refuse')
+        throw new FakeHttpError(fault.status, fault.body ?? { name: 'UnknownError', data: { message: 'planned' } })
       if (fault.after) await effect()
       if (fault.kind === 'hang') return never()
       throw broken('ECONNRESET')

@@ -29,7 +29,10 @@ export interface Pending {
   readonly record: Fields
   settle: ((answer: Answer) => void) | null
 }
-export type Answer = { readonly kind: 'answers'; readonly answers: readonly (readonly string[])[] } | { readonly kind: 'reply'; readonly reply: string; readonly message?: string } | { readonly kind: 'rejected' }
+export type Answer =
+  | { readonly kind: 'answers'; readonly answers: readonly (readonly string[])[] }
+  | { readonly kind: 'reply'; readonly reply: string; readonly message?: string }
+  | { readonly kind: 'rejected' }
 
 export interface FakeState {
   readonly clock: Clock
@@ -86,6 +89,27 @@ export function createFakeState(clock: Clock, chance: Chance): FakeState {
   }
 }
 
+export function createSession(state: FakeState, directory: string, body: Fields): FakeSession {
+  const id = state.newId('ses')
+  const now = state.clock.now()
+  const rules = (body['permission'] ?? []) as readonly FakeRule[]
+  if (rules.some((rule) => !rule.permission || !rule.pattern || !rule.action)) throw new FakeHttpError(400, { _tag: 'BadRequest' })
+  const { title, metadata, parentID, permission } = body
+  const info: Fields = {
+    id,
+    directory,
+    projectID: 'fake',
+    version: '1.18.33',
+    title: title ?? 'New session',
+    time: { created: now, updated: now },
+  }
+  for (const [key, value] of Object.entries({ metadata, parentID, permission })) if (value !== undefined) info[key] = value
+  const session: FakeSession = { id, directory, info, rules, messages: [], turn: null }
+  state.sessions.set(id, session)
+  state.emit(directory, 'session.created', { sessionID: id, info })
+  return session
+}
+
 /** As OpenCode does: symlinks and trailing slashes go; a folder that is missing is taken as it is. */
 export const resolveDirectory = (directory: string): string => (existsSync(directory) ? realpathSync(directory) : directory)
 
@@ -101,4 +125,5 @@ export class FakeHttpError extends Error {
   }
 }
 export const notFound = (message: string): FakeHttpError => new FakeHttpError(404, { name: 'NotFoundError', data: { message } })
-export const badRequest = (message: string): FakeHttpError => new FakeHttpError(400, { name: 'BadRequest', data: { message, kind: 'Payload' } })
+export const badRequest = (message: string): FakeHttpError =>
+  new FakeHttpError(400, { name: 'BadRequest', data: { message, kind: 'Payload' } })

@@ -3,6 +3,7 @@ import { messageOf } from '../../errors.ts'
 import type { FakeAction, FakeBrain, FakeTurn } from './brain.ts'
 import { doAction } from './fake-action.ts'
 import type { FakeMessage, FakeRun, FakeSession, FakeState, Fields } from './fake-state.ts'
+import { addPart, Interrupted, orInterrupted, setIdle, setStatus, type Step, type StepEnd } from './fake-step.ts'
 
 export interface Running {
   readonly state: FakeState
@@ -11,30 +12,15 @@ export interface Running {
   /** A re-send of a message that a later one followed runs once more, though all is answered. */
   readonly force: boolean
 }
-/** One model request and what came of it. */
-export interface Step {
-  readonly state: FakeState
-  readonly session: FakeSession
-  readonly run: FakeRun
-  readonly message: FakeMessage
-}
-/** What an action does to its step. `null`: go on. */
-export type StepEnd = null | { readonly finish: string; readonly last?: boolean } | { readonly error: Fields }
-
-/** Thrown where a turn waits when it is aborted; not an error. */
-export class Interrupted extends Error {
-  override readonly name = 'Interrupted'
-}
-
 export function runTurn(running: Running): void {
   const { state, session } = running
   const abort = new AbortController()
-  let finished: () => void = () => undefined
+  let finished: (() => void) | undefined
   const run: FakeRun = { abort, retrying: false, done: new Promise((resolve) => (finished = resolve)) }
   session.turn = run
   void loop(running, run).finally(() => {
     if (session.turn === run) session.turn = null
-    finished()
+    finished?.()
   })
   function crashed(): boolean {
     return abort.signal.reason === 'crash' || !state.sessions.has(session.id)
@@ -96,7 +82,15 @@ const TOKENS = { input: 10, output: 5, reasoning: 0, cache: { read: 0, write: 0 
 function openAssistant(state: FakeState, session: FakeSession): FakeMessage {
   const parentID = newestUser(session)?.info.id
   const tokens = { input: 0, output: 0, reasoning: 0, cache: { read: 0, write: 0 } }
-  const info = { id: state.newId('msg'), sessionID: session.id, role: 'assistant' as const, parentID, time: { created: state.clock.now() }, cost: 0, tokens }
+  const info = {
+    id: state.newId('msg'),
+    sessionID: session.id,
+    role: 'assistant' as const,
+    parentID,
+    time: { created: state.clock.now() },
+    cost: 0,
+    tokens,
+  }
   const message: FakeMessage = { info, parts: [] }
   session.messages.push(message)
   state.emit(session.directory, 'message.updated', { sessionID: session.id, info })
@@ -109,7 +103,8 @@ async function think(at: Running, here: Step): Promise<Exclude<StepEnd, null>> {
   setStatus(here.state, here.session, { type: 'busy' })
   let toolsCalled = false
   for await (const action of interruptible(at.mind.brain(turn), here.run.abort.signal)) {
-    if (here.message.parts.length === 0 && action.type !== 'retry' && action.type !== 'error' && action.type !== 'hang') addPart(here, { type: 'step-start' })
+    if (here.message.parts.length === 0 && action.type !== 'retry' && action.type !== 'error' && action.type !== 'hang')
+      addPart(here, { type: 'step-start' })
     const end = await doAction(here, action)
     if (end !== null) return end
     toolsCalled ||= CALLS_TOOL.has(action.type)
@@ -126,15 +121,6 @@ async function* interruptible(actions: ReturnType<FakeBrain>, signal: AbortSigna
     if (next.done) return
     yield next.value
   }
-}
-
-export function orInterrupted<T>(work: PromiseLike<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(new Interrupted('aborted'))
-    if (signal.aborted) return onAbort()
-    signal.addEventListener('abort', onAbort, { once: true })
-    Promise.resolve(work).then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  })
 }
 
 const ALL_TOOLS = ['bash', 'edit', 'glob', 'grep', 'question', 'read', 'skill', 'task', 'todowrite', 'webfetch', 'write']
@@ -169,16 +155,8 @@ const outputOf = (toolState: Fields): string => String(toolState['output'] ?? to
 
 // ------------------------------------------------------------------------------------------ records and events
 
-export function addPart(here: Step, fields: Fields): Fields {
-  const part: Fields = { id: here.state.newId('prt'), sessionID: here.session.id, messageID: here.message.info.id, ...fields }
-  here.message.parts.push(part)
-  sendPart(here, part)
-  return part
-}
-export const sendPart = (here: Step, part: Fields): void =>
-  here.state.emit(here.session.directory, 'message.part.updated', { sessionID: here.session.id, part })
-
-const sendMessage = (here: Step): void => here.state.emit(here.session.directory, 'message.updated', { sessionID: here.session.id, info: here.message.info })
+const sendMessage = (here: Step): void =>
+  here.state.emit(here.session.directory, 'message.updated', { sessionID: here.session.id, info: here.message.info })
 
 function complete(here: Step): void {
   here.message.info['time'] = { ...(here.message.info['time'] as Fields), completed: here.state.clock.now() }
@@ -192,14 +170,4 @@ function failStep(here: Step, error: Fields): false {
   here.message.info['error'] = error
   complete(here)
   return false
-}
-
-export function setStatus(state: FakeState, session: FakeSession, status: Fields): void {
-  state.statuses.set(session.id, status)
-  state.emit(session.directory, 'session.status', { sessionID: session.id, status })
-}
-function setIdle(state: FakeState, session: FakeSession): void {
-  state.statuses.delete(session.id)
-  state.emit(session.directory, 'session.status', { sessionID: session.id, status: { type: 'idle' } })
-  state.emit(session.directory, 'session.idle', { sessionID: session.id })
 }

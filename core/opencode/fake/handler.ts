@@ -61,39 +61,45 @@ const done = async (work: Promise<void> | void): Promise<true> => {
   await work
   return true
 }
-const route = (method: string, path: string, operation: Operation, run: Route['run']): Route => ({
-  method,
-  path: new RegExp(`^${path.replaceAll(/:id/g, '([^/]+)')}$`),
-  operation,
-  run,
-})
+const route = (address: string, operation: Operation, run: Route['run']): Route => {
+  const [method = '', path = ''] = address.split(' ')
+  return { method, path: new RegExp(`^${path.replaceAll(':id', '([^/]+)')}$`), operation, run }
+}
 
 const ROUTES: readonly Route[] = [
-  route('GET', '/global/health', 'health', (server) => ({ healthy: true, version: server.version })),
-  route('GET', '/global/event', 'events', () => null),
-  route('POST', '/session', 'create', (server, asked) => server.createSession(directoryOf(asked), asked.body)),
-  route('GET', '/experimental/session', 'list', (server, asked) => server.sessions().slice(0, limitOf(asked) ?? 100)),
-  route('GET', '/session/status', 'statuses', (server, asked) => server.statuses(directoryOf(asked))),
-  route('GET', '/session/:id', 'get', (server, asked) => server.session(asked.id)),
-  route('DELETE', '/session/:id', 'delete', (server, asked) => done(server.remove(asked.id))),
-  route('GET', '/session/:id/children', 'children', (server, asked) => server.children(asked.id)),
-  route('GET', '/session/:id/message', 'messages', (server, asked) => server.messages(asked.id, limitOf(asked))),
-  route('POST', '/session/:id/prompt_async', 'prompt', (server, asked) => server.prompt(asked.id, asked.body as unknown as FakePrompt)),
-  route('POST', '/session/:id/abort', 'abort', (server, asked) => done(server.abort(asked.id))),
-  route('GET', '/question', 'questions', (server, asked) => server.pending('questions', directoryOf(asked))),
-  route('POST', '/question/:id/reply', 'answer', (server, asked) =>
-    done(server.answer('questions', { id: asked.id, directory: directoryOf(asked) }, { kind: 'answers', answers: asked.body['answers'] as string[][] }))),
-  route('POST', '/question/:id/reject', 'answer', (server, asked) =>
-    done(server.answer('questions', { id: asked.id, directory: directoryOf(asked) }, { kind: 'rejected' }))),
-  route('GET', '/permission', 'permissions', (server, asked) => server.pending('permissions', directoryOf(asked))),
-  route('POST', '/permission/:id/reply', 'answer', (server, asked) => {
+  route('GET /global/health', 'health', (server) => ({ healthy: true, version: server.version })),
+  route('GET /global/event', 'events', () => null),
+  route('POST /session', 'create', (server, asked) => server.createSession(directoryOf(asked), asked.body)),
+  route('GET /experimental/session', 'list', (server, asked) => server.sessions().slice(0, limitOf(asked) ?? 100)),
+  route('GET /session/status', 'statuses', (server, asked) => server.statuses(directoryOf(asked))),
+  route('GET /session/:id', 'get', (server, asked) => server.session(asked.id)),
+  route('DELETE /session/:id', 'delete', (server, asked) => done(server.remove(asked.id))),
+  route('GET /session/:id/children', 'children', (server, asked) => server.children(asked.id)),
+  route('GET /session/:id/message', 'messages', (server, asked) => server.messages(asked.id, limitOf(asked))),
+  route('POST /session/:id/prompt_async', 'prompt', (server, asked) => server.prompt(asked.id, asked.body as unknown as FakePrompt)),
+  route('POST /session/:id/abort', 'abort', (server, asked) => done(server.abort(asked.id))),
+  route('GET /question', 'questions', (server, asked) => server.pending('questions', directoryOf(asked))),
+  route('POST /question/:id/reply', 'answer', (server, asked) =>
+    done(
+      server.answer(
+        'questions',
+        { id: asked.id, directory: directoryOf(asked) },
+        { kind: 'answers', answers: asked.body['answers'] as string[][] },
+      ),
+    ),
+  ),
+  route('POST /question/:id/reject', 'answer', (server, asked) =>
+    done(server.answer('questions', { id: asked.id, directory: directoryOf(asked) }, { kind: 'rejected' })),
+  ),
+  route('GET /permission', 'permissions', (server, asked) => server.pending('permissions', directoryOf(asked))),
+  route('POST /permission/:id/reply', 'answer', (server, asked) => {
     const { reply, message } = asked.body as { reply: string; message?: string }
     const where = { id: asked.id, directory: directoryOf(asked) }
     return done(server.answer('permissions', where, { kind: 'reply', reply, ...(message === undefined ? {} : { message }) }))
   }),
-  route('POST', '/instance/dispose', 'dispose', (server, asked) => done(server.dispose(directoryOf(asked)))),
-  route('GET', '/config/providers', 'models', (server) => server.catalogue()),
-  route('GET', '/provider', 'models', (server) => {
+  route('POST /instance/dispose', 'dispose', (server, asked) => done(server.dispose(directoryOf(asked)))),
+  route('GET /config/providers', 'models', (server) => server.catalogue()),
+  route('GET /provider', 'models', (server) => {
     const { providers, default: defaults } = server.catalogue()
     return { all: providers, default: defaults, connected: ['fake', 'scripted'] }
   }),
@@ -102,12 +108,12 @@ const ROUTES: readonly Route[] = [
 /** The streams of fetch mocks are not cancelled when a reader aborts, only their request's signal is: listen to both. */
 function stream(server: FakeServer, request: Request): Response {
   const encoder = new TextEncoder()
-  let leave: () => void = () => undefined
+  let leave: (() => void) | undefined
   const body = new ReadableStream<Uint8Array>({
     start(controller) {
       const end = (): void => {
-        leave()
-        leave = () => undefined
+        leave?.()
+        leave = undefined
       }
       leave = server.subscribe((frame) => {
         if (frame !== null) return controller.enqueue(encoder.encode(`data: ${frame}\n\n`))
@@ -116,7 +122,7 @@ function stream(server: FakeServer, request: Request): Response {
       })
       request.signal.addEventListener('abort', end, { once: true })
     },
-    cancel: () => leave(),
+    cancel: () => leave?.(),
   })
   return new Response(body, { headers: { 'content-type': 'text/event-stream' } })
 }

@@ -19,34 +19,44 @@ export interface InProcessOptions {
 
 export function createInProcessAdapter({ server, clock, opencodeId = 'mock' }: InProcessOptions): OpencodeAdapter {
   const closing = new AbortController()
-  const specOf = (operation: string, what: string | undefined, options: CallOptions | undefined): CallSpec => ({
-    baseUrl: BASE_URL, clock, operation, ...(what === undefined ? {} : { what }), options,
+  const specOf = ({ operation, what, call }: Asked): CallSpec => ({
+    baseUrl: BASE_URL,
+    clock,
+    operation,
+    ...(what === undefined ? {} : { what }),
+    options: call,
   })
-  const ask: Ask = (operation, call, effect, what) => callOpencode(specOf(operation, what, call), () => answerOf(server, operation, effect))
-  const askOrNull: Ask = (operation, call, effect, what) => callOrNull(specOf(operation, what, call), () => answerOf(server, operation, effect))
+  const ask: Ask = (asked, effect) => callOpencode(specOf(asked), () => answerOf(server, asked.operation, effect))
+  const askOrNull: Ask = (asked, effect) => callOrNull(specOf(asked), () => answerOf(server, asked.operation, effect))
   return {
     opencodeId,
     baseUrl: BASE_URL,
     mode: 'mock',
     ...sessionCalls(server, ask, askOrNull),
     ...personCalls(server, ask),
-    listModels: async (call) => readCatalogue(await ask('models', call, () => server.catalogue())),
+    listModels: async (call) => readCatalogue(await ask({ operation: 'models', call }, () => server.catalogue())),
     async checkHealth(call) {
       try {
-        await ask('health', call, () => null)
+        await ask({ operation: 'health', call }, () => null)
         return { reachable: true, version: server.version }
       } catch (error) {
-        return { reachable: false, message: messageOf(error), code: failureOf(specOf('health', undefined, call), { error }).code }
+        return { reachable: false, message: messageOf(error), code: failureOf(specOf({ operation: 'health', call }), { error }).code }
       }
     },
-    subscribeToEvents: ({ signal }) => readFrames(server, specOf('events', undefined, { signal }), closing.signal),
+    subscribeToEvents: ({ signal }) => readFrames(server, specOf({ operation: 'events', call: { signal } }), closing.signal),
     assembleBeadContext,
     assembleCouncilContext,
     close: () => Promise.resolve(closing.abort()),
   }
 }
 
-type Ask = (operation: Operation, call: CallOptions | undefined, effect: () => unknown, what?: string) => Promise<unknown>
+interface Asked {
+  readonly operation: Operation
+  readonly call: CallOptions | undefined
+  /** What a 404 is about. */
+  readonly what?: string
+}
+type Ask = (asked: Asked, effect: () => unknown) => Promise<unknown>
 
 async function answerOf(server: FakeServer, operation: Operation, effect: () => unknown): Promise<SdkResult> {
   try {
@@ -62,61 +72,66 @@ const one = (raw: unknown): RemoteSession => readSession(raw) as RemoteSession
 function sessionCalls(server: FakeServer, ask: Ask, askOrNull: Ask) {
   return {
     async createSession({ directory, title, metadata, rules }, call) {
-      return one(await ask('create', call, () => server.createSession(directory, { title, metadata, permission: rules })))
+      return one(await ask({ operation: 'create', call }, () => server.createSession(directory, { title, metadata, permission: rules })))
     },
     async getSession(id, call) {
-      const raw = await askOrNull('get', call, () => server.session(id), id)
+      const raw = await askOrNull({ operation: 'get', call, what: id }, () => server.session(id))
       return raw === null ? null : one(raw)
     },
-    listSessions: async (call) => readAll(await ask('list', call, () => server.sessions().slice(0, call?.limit ?? 1_000)), readSession),
-    childSessions: async (id, call) => readAll(await ask('children', call, () => server.children(id), id), readSession),
+    listSessions: async (call) =>
+      readAll(await ask({ operation: 'list', call }, () => server.sessions().slice(0, call?.limit ?? 1_000)), readSession),
+    childSessions: async (id, call) =>
+      readAll(await ask({ operation: 'children', call, what: id }, () => server.children(id)), readSession),
     async promptSession(id, _directory, request, call) {
       const { provider, model, variant, agent } = request.model
       const prompt = { messageID: request.messageId, parts: request.parts, model: { providerID: provider, modelID: model } }
       const more = { ...(variant === undefined ? {} : { variant }), ...(agent === undefined ? {} : { agent }) }
-      await ask('prompt', call, () => server.prompt(id, { ...prompt, ...more }), id)
+      await ask({ operation: 'prompt', call, what: id }, () => server.prompt(id, { ...prompt, ...more }))
     },
     async getSessionMessages(id, call) {
-      const raw = await askOrNull('messages', call, () => server.messages(id, call?.limit), id)
+      const raw = await askOrNull({ operation: 'messages', call, what: id }, () => server.messages(id, call?.limit))
       return raw === null ? null : readAll(raw, readMessage)
     },
-    sessionStatuses: async (directory, call) => readStatuses(await ask('statuses', call, () => server.statuses(directory))),
+    sessionStatuses: async (directory, call) => readStatuses(await ask({ operation: 'statuses', call }, () => server.statuses(directory))),
     async abortSession(id, _directory, call) {
-      await ask('abort', call, () => server.abort(id))
+      await ask({ operation: 'abort', call }, () => server.abort(id))
     },
     async deleteSession(id, call) {
-      await askOrNull('delete', call, () => server.remove(id), id)
+      await askOrNull({ operation: 'delete', call, what: id }, () => server.remove(id))
     },
     async disposeDirectory(directory, call) {
-      await ask('dispose', call, () => server.dispose(directory))
+      await ask({ operation: 'dispose', call }, () => server.dispose(directory))
     },
   } satisfies Partial<OpencodeAdapter>
 }
 
 function personCalls(server: FakeServer, ask: Ask) {
   return {
-    listPendingQuestions: async (directory, call) => readAll(await ask('questions', call, () => server.pending('questions', directory)), readQuestion),
+    listPendingQuestions: async (directory, call) =>
+      readAll(await ask({ operation: 'questions', call }, () => server.pending('questions', directory)), readQuestion),
     async replyQuestion(id, directory, answers, call) {
-      await ask('answer', call, () => server.answer('questions', { id, directory }, { kind: 'answers', answers }), id)
+      await ask({ operation: 'answer', call, what: id }, () => server.answer('questions', { id, directory }, { kind: 'answers', answers }))
     },
     async rejectQuestion(id, directory, call) {
-      await ask('answer', call, () => server.answer('questions', { id, directory }, { kind: 'rejected' }), id)
+      await ask({ operation: 'answer', call, what: id }, () => server.answer('questions', { id, directory }, { kind: 'rejected' }))
     },
     listPendingPermissions: async (directory, call) =>
-      readAll(await ask('permissions', call, () => server.pending('permissions', directory)), readPermission),
+      readAll(await ask({ operation: 'permissions', call }, () => server.pending('permissions', directory)), readPermission),
     async replyPermission(id, directory, reply, call) {
       const message = call?.message === undefined ? {} : { message: call.message }
-      await ask('answer', call, () => server.answer('permissions', { id, directory }, { kind: 'reply', reply, ...message }), id)
+      await ask({ operation: 'answer', call, what: id }, () =>
+        server.answer('permissions', { id, directory }, { kind: 'reply', reply, ...message }),
+      )
     },
   } satisfies Partial<OpencodeAdapter>
 }
 
 async function* readFrames(server: FakeServer, spec: CallSpec, closing: AbortSignal): AsyncGenerator<OpencodeEvent, void> {
   const queue: (string | null)[] = []
-  let wake: () => void = () => undefined
+  let wake: (() => void) | undefined
   const push = (frame: string | null): void => {
     queue.push(frame)
-    wake()
+    wake?.()
   }
   const end = (): void => push(null)
   const result = await answerOf(server, 'events', () => null)
@@ -137,4 +152,3 @@ async function* readFrames(server: FakeServer, spec: CallSpec, closing: AbortSig
     for (const signal of signals) signal.removeEventListener('abort', end)
   }
 }
-
