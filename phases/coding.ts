@@ -46,7 +46,8 @@ export default work<BeadStatus>({
     },
   },
   items: beadsOf,
-  async verify(phase, { item, name }): Promise<Verification> {
+  async verify(phase, { item, value, name }): Promise<Verification> {
+    if (value.bead_id !== item.id) return { ok: false, feedback: `You reported on the bead ${value.bead_id}; this one is ${item.id}.` }
     for (const [i, command] of commandsOf(item.data).entries()) {
       const result = await phase.workspace.exec(`${name}:${i}`, { command })
       if (result.exitCode === 0) continue
