@@ -10,6 +10,7 @@ import { requireHealth, type Credentials } from './health.ts'
 import { hasLiveServer, startManagedServer, type ManagedServer, type ManagedServerOptions } from './managed-server.ts'
 import { createSdkAdapter } from './sdk-adapter.ts'
 import type { Environment } from './server-settings.ts'
+import { superviseServer, type SupervisedServer } from './supervised-server.ts'
 
 export const DEFAULT_BASE_URL = 'http://127.0.0.1:4096'
 
@@ -22,7 +23,11 @@ export interface OpencodeOptions {
   readonly onDiagnostic?: ((message: string) => void) | undefined
   /** `always`: neither attach nor probe; the environment's mode and base URL do not count. */
   readonly use?: 'by_environment' | 'always_managed' | undefined
+  /** Where a running OpenCode is looked for when nothing says which; default `DEFAULT_BASE_URL`. */
+  readonly probeUrl?: string | undefined
   readonly managed?: Partial<Omit<ManagedServerOptions, 'env' | 'clock' | 'chance' | 'folder'>> | undefined
+  /** A managed server that dies by itself is started again, on the same address. Default true. */
+  readonly supervise?: boolean | undefined
   /** Events of other directories are dropped unread. */
   readonly directories?: ((directory: string) => boolean) | undefined
 }
@@ -33,6 +38,7 @@ export interface Opencode {
   readonly hub: EventHub
   /** One sentence: which OpenCode, and why. */
   readonly reason: string
+  /** The managed server; after a restart by itself, the first one's handle. */
   readonly managed?: ManagedServer
   /** Closes hub and adapter; a managed server is stopped with all it started. */
   stop(): Promise<void>
@@ -47,11 +53,12 @@ export async function createOpencode(options: OpencodeOptions): Promise<Opencode
   const wish = env['LOOPTROOP_OPENCODE_BASE_URL']
   if (wish) return attached(options, readBaseUrl(wish), 'as LOOPTROOP_OPENCODE_BASE_URL says')
   if (hasLiveServer(folderOf(options), options.chance)) return managedOpencode(options, 'it runs from before')
+  const probeUrl = options.probeUrl ?? DEFAULT_BASE_URL
   try {
-    return await attached(options, DEFAULT_BASE_URL, 'it was found running there; set LOOPTROOP_OPENCODE_BASE_URL to choose another')
+    return await attached(options, probeUrl, 'it was found running there; set LOOPTROOP_OPENCODE_BASE_URL to choose another')
   } catch (error) {
     if (!isCode(error, 'OPENCODE_UNREACHABLE')) throw error
-    return managedOpencode(options, `nothing answers at ${DEFAULT_BASE_URL}`)
+    return managedOpencode(options, `nothing answers at ${probeUrl}`)
   }
 }
 
@@ -76,11 +83,18 @@ async function attached(options: OpencodeOptions, baseUrl: string, why: string):
 
 async function managedOpencode(options: OpencodeOptions, why: string): Promise<Opencode> {
   const { env, clock, chance, onDiagnostic, directories } = options
-  const managed = await startManagedServer({ onDiagnostic, ...options.managed, env, clock, chance, folder: folderOf(options) })
+  const server = await startServer(options, { onDiagnostic, ...options.managed, env, clock, chance, folder: folderOf(options) })
+  const managed = server.current()
   const { baseUrl, opencodeId, auth } = managed
   const adapter = createSdkAdapter({ baseUrl, opencodeId, mode: 'managed', auth, clock, onDiagnostic, directories })
   const verb = managed.rejoined ? 'Rejoined the managed' : 'Started a managed'
-  return assemble({ adapter, clock, chance, onDiagnostic, managed, reason: `${verb} OpenCode ${managed.version} at ${baseUrl}: ${why}.` })
+  return assemble({ adapter, clock, chance, onDiagnostic, server, reason: `${verb} OpenCode ${managed.version} at ${baseUrl}: ${why}.` })
+}
+
+async function startServer({ supervise = true }: OpencodeOptions, settings: ManagedServerOptions): Promise<SupervisedServer> {
+  if (supervise) return superviseServer(settings)
+  const server = await startManagedServer(settings)
+  return { current: () => server, stop: () => server.stop() }
 }
 
 interface Parts {
@@ -88,19 +102,19 @@ interface Parts {
   readonly clock: Clock
   readonly chance: Chance
   readonly reason: string
-  readonly managed?: ManagedServer
+  readonly server?: SupervisedServer
   readonly onDiagnostic: ((message: string) => void) | undefined
 }
 
-function assemble({ adapter, clock, chance, reason, managed, onDiagnostic }: Parts): Opencode {
+function assemble({ adapter, clock, chance, reason, server, onDiagnostic }: Parts): Opencode {
   const hub = createEventHub({ adapter, clock, chance, onDiagnostic })
   hub.start()
   const stop = async (): Promise<void> => {
     await hub.close()
     await adapter.close()
-    await managed?.stop()
+    await server?.stop()
   }
-  return { adapter, hub, reason, stop, ...(managed === undefined ? {} : { managed }) }
+  return { adapter, hub, reason, stop, ...(server === undefined ? {} : { managed: server.current() }) }
 }
 
 const folderOf = (options: OpencodeOptions): string => join(options.dataDir, 'opencode')

@@ -29,11 +29,19 @@ export interface RealOpencode extends AsyncDisposable {
 
 export const SCRIPTED_MODEL = { provider: 'scripted', model: 'm1' } as const
 
+export interface RealOptions {
+  readonly model?: Script
+  readonly managed?: OpencodeOptions['managed']
+  /** Started again when it dies. Default false: a test that kills it says itself what comes next. */
+  readonly supervise?: boolean
+}
+
 /** Starts in about 2 s. Its HOME and XDG folders are its own, its model is the script: nothing of the person is touched. */
 export async function startRealOpencode({
   model: script = () => ({ text: 'ok' }),
   managed,
-}: { model?: Script; managed?: OpencodeOptions['managed'] } = {}): Promise<RealOpencode> {
+  supervise = false,
+}: RealOptions = {}): Promise<RealOpencode> {
   await using undo = new Undo()
   const folder = undo.use(await tempFolder('looptroop-oc'))
   const model = undo.use(await startScriptedModel({ script }))
@@ -44,6 +52,7 @@ export async function startRealOpencode({
     chance: systemChance,
     dataDir: join(folder.path, 'data'),
     use: 'always_managed',
+    supervise,
     managed: { isolateHome: join(folder.path, 'home'), extraConfig: scriptedProvider(model.url), ...managed },
     onDiagnostic: (message) => diagnostics.push(message),
   }

@@ -33,6 +33,18 @@ describe('the event hub on a real OpenCode', (it) => {
     assert.is(real.hub.ownerOf(child?.id ?? ''), session.id)
   })
 
+  it("goes on with a supervised server that died, without anybody's doing", async () => {
+    await using real = await startRealOpencode({ supervise: true })
+    await real.hub.ready()
+    const changes: string[] = []
+    real.hub.onStream((change) => changes.push(change.type))
+    process.kill(real.managed.pid, 'SIGKILL')
+    await eventually(async () => changes.includes('connected'), 20_000)
+    assert.ok((await real.adapter.checkHealth()).reachable)
+    assert.equal(changes, ['lost', 'connected'])
+    assert.match(real.diagnostics.join(), 'it is started again')
+  })
+
   it('says lost when the server is killed, connects to the restarted one by itself, and its watchers go on', async () => {
     await using real = await startRealOpencode()
     await real.hub.ready()

@@ -217,6 +217,52 @@ describe('the managed server', (it) => {
     assert.ok((await real.adapter.checkHealth()).reachable, 'an attached server is not ours to stop')
   })
 
+  it('is what is used when nothing is set: rejoined first, else whatever healthy is found, else started; never beside a stranger', async () => {
+    await using real = await startRealOpencode()
+    await using folder = await tempFolder()
+    const { OPENCODE_SERVER_PASSWORD: _, LOOPTROOP_OPENCODE_BASE_URL: __, LOOPTROOP_OPENCODE_MODE: ___, ...bare } = process.env
+    const env = { ...bare, OPENCODE_SERVER_PASSWORD: real.managed.auth.password }
+    const elsewhere = { ...real.options, dataDir: folder.path, env, use: 'by_environment' as const }
+    const found = await createOpencode({ ...elsewhere, probeUrl: real.baseUrl })
+    assert.match(found.reason, `Attached to OpenCode ${real.managed.version} at ${real.baseUrl}: it was found running there`)
+    await found.stop()
+
+    const stranger = createServer((__request, response) => response.end('hello'))
+    await new Promise<void>((resolve) => stranger.listen(0, '127.0.0.1', resolve))
+    const probeUrl = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}`
+    assert.is(await codeOf(createOpencode({ ...elsewhere, probeUrl })), 'OPENCODE_STRANGER')
+    await new Promise((resolve) => stranger.close(resolve))
+
+    const started = await createOpencode({ ...elsewhere, probeUrl })
+    assert.match(started.reason, /^Started a managed OpenCode .*nothing answers at/)
+    started.managed?.release()
+    const rejoined = await createOpencode({ ...elsewhere, probeUrl: real.baseUrl })
+    assert.match(rejoined.reason, /^Rejoined the managed OpenCode/)
+    await rejoined.stop()
+    await started.hub.close()
+  })
+
+  it('has the credentials of the person, whose folders it keeps, but a database of its own', async () => {
+    await using home = await tempFolder()
+    mkdirSync(join(home.path, '.local', 'share', 'opencode'), { recursive: true })
+    writeFileSync(
+      join(home.path, '.local', 'share', 'opencode', 'auth.json'),
+      JSON.stringify({ anthropic: { type: 'api', key: 'sk-of-a-person' } }),
+    )
+    withoutPluginInstall(join(home.path, '.config', 'opencode'))
+    const env = { PATH: process.env['PATH'], HOME: home.path, OPENCODE_DISABLE_MODELS_FETCH: '1' }
+    const folder = join(home.path, 'looptroop')
+    const server = await startManagedServer({ env, folder, clock: systemClock, chance: systemChance })
+    const adapter = createSdkAdapter({ ...server, mode: 'managed' })
+    const catalogue = await adapter.listModels()
+    await adapter.close()
+    await server.stop()
+    assert.ok(catalogue.connectedProviders.includes('anthropic'))
+    assert.not.ok(JSON.stringify(catalogue).includes('sk-of-a-person'))
+    assert.ok(existsSync(join(folder, 'opencode.db')))
+    assert.not.ok(existsSync(join(home.path, '.local', 'share', 'opencode', 'opencode.db')))
+  })
+
   it('is not started on the port of a stranger', async () => {
     await using real = await startRealOpencode()
     await real.managed.stop()
