@@ -35,7 +35,7 @@ const RIGHT_OF_TOOL: Readonly<Record<string, string>> = {
   todoread: 'todowrite',
 }
 
-/** Which of the tools that a turn used its rules deny altogether. The policy is checked after the turn too. */
+/** Which of these tools the rules deny altogether. For tools that a turn completed: a refused call is a tool part with an error. */
 export function deniedTools(rules: readonly PermissionRule[], toolNames: readonly string[]): readonly string[] {
   return [...new Set(toolNames)].filter((tool) => !isOffered(rules, RIGHT_OF_TOOL[tool] ?? tool))
 }

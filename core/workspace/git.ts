@@ -45,6 +45,14 @@ const HARMLESS = [
     'advice.detachedHead=false',
     'color.ui=false',
   ],
+  // What a person may have set and our reading of the output would stumble over.
+  ...[
+    'log.showSignature=false',
+    'diff.autoRefreshIndex=true',
+    'core.ignoreStat=false',
+    'i18n.commitEncoding=UTF-8',
+    'i18n.logOutputEncoding=UTF-8',
+  ],
 ].flatMap((setting) => ['-c', setting])
 
 export function openGit(place: GitPlace): Git {
