@@ -34,6 +34,8 @@ export interface ManagedServer {
   readonly auth: Credentials
   readonly pid: number
   readonly version: string
+  /** Epoch milliseconds when its process started: what was posted before and is absent now will not come. */
+  readonly startedAt: number
   /** It ran already, from an earlier LoopTroop process, perhaps in mid-turn. */
   readonly rejoined: boolean
   /** Resolves with the reason when the process is gone, stopped or not. */
@@ -228,6 +230,7 @@ function handle(plan: Plan, { record, child }: Started): ManagedServer {
     auth: authOf(plan),
     pid: record.pid,
     version: record.version,
+    startedAt: record.startedAt,
     rejoined: child === null,
     exited,
     stop,
