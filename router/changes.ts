@@ -1,0 +1,20 @@
+/** A list that follows its changes: the current one, then each later one that differs. */
+import type { Kernel } from '#core'
+
+export async function* changes<T>(kernel: Kernel, read: () => Promise<T>, signal: AbortSignal): AsyncGenerator<T, void> {
+  const nudges = kernel.inbox.changes(signal)[Symbol.asyncIterator]()
+  // Listening starts before the first reading, so that nothing falls between the two.
+  let next = nudges.next()
+  let last = ''
+  try {
+    for (let open = true; open && !signal.aborted; open = !(await next).done) {
+      if (last !== '') next = nudges.next()
+      const current = await read()
+      const text = JSON.stringify(current)
+      if (text !== last) yield current
+      last = text
+    }
+  } finally {
+    await nudges.return?.()
+  }
+}

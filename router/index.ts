@@ -1,0 +1,17 @@
+/**
+ * The router's only door: translation between the wire and the kernel, nothing else.
+ *
+ * Map: `server.ts` the server · `http.ts` and `sockets.ts` its two halves · `admission.ts` Host and Origin · `token.ts` ·
+ * `app.ts` all procedures, one file per noun · `shapes.ts` and `ticket-shapes.ts` what goes in and out · `errors.ts` kernel
+ * error → tRPC code · `client.ts` the typed client (its own entry point, without server code).
+ */
+export { startServer } from './server.ts'
+export type { RunningServer, ServerOptions } from './server.ts'
+export { tokenOf } from './token.ts'
+export type { TokenSource } from './token.ts'
+export { appRouter } from './app.ts'
+export type { AppRouter } from './app.ts'
+export { createCallerFactory } from './trpc.ts'
+export type { Ctx } from './trpc.ts'
+export { createLoopTroopClient } from './client.ts'
+export type { ClientOptions, LoopTroopClient } from './client.ts'
