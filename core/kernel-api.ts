@@ -199,6 +199,6 @@ export interface Kernel {
   idle(): Promise<void>
   /** The loop a server runs: tick, then wait for a nudge or a second. Ends when the kernel stops. */
   loop(): Promise<void>
-  /** Stops starting work, ends runs where they can be taken up again, releases leases, closes databases. */
-  stop(): Promise<void>
+  /** Stops starting work, ends runs where they can be taken up again, releases leases, closes databases. Turns go on in OpenCode: how many. */
+  stop(): Promise<{ readonly openTurns: number }>
 }

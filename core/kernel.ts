@@ -69,12 +69,20 @@ export async function createKernel(options: KernelOptions): Promise<Kernel> {
     tick: () => worker.tick(),
     idle: () => worker.idle(),
     loop: () => worker.loop(),
-    stop: async () => {
+    stop: once(async () => {
       await worker.stop()
+      const open = await Promise.all(projects.open().map((p) => p.store.openTurns()))
       await projects.close()
       await app.close()
-    },
+      return { openTurns: open.flat().filter((t) => t.posts > 0).length }
+    }),
   }
+}
+
+/** A second stop is the first one. */
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let done: Promise<T> | undefined
+  return () => (done ??= work())
 }
 
 const projectCalls = (projects: Projects): Kernel['projects'] => ({

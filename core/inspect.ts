@@ -1,0 +1,33 @@
+/** Looks at what is stored, for doctor: opens the databases, starts nothing, asks no OpenCode. */
+import { observeRecovery } from './calls/recovery.ts'
+import { messageOf } from './errors.ts'
+import { thisProcess } from './leases.ts'
+import type { Chance, Clock } from './ports.ts'
+import { Projects } from './projects.ts'
+import type { RecoveryReport } from './recovery.ts'
+import type { ProjectRecord } from './store/records.ts'
+import type { StoreOpener } from './store/store.ts'
+
+export interface Inspection {
+  readonly projects: readonly { readonly record: ProjectRecord; readonly stats: Readonly<Record<string, number>> }[]
+  readonly recovery: RecoveryReport
+  /** The app database itself could not be opened. */
+  readonly problem: string | null
+}
+
+export async function inspectStores(options: { databaseUrl: string; stores: StoreOpener; clock: Clock; chance: Chance }): Promise<Inspection> {
+  const { stores, clock, chance } = options
+  const none: RecoveryReport = { at: clock.now(), tickets: [], counts: {}, problems: [] }
+  const app = await stores.openApp(options.databaseUrl).catch(messageOf)
+  if (typeof app === 'string') return { projects: [], recovery: none, problem: app }
+  const projects = new Projects({ app, stores, clock, chance })
+  try {
+    await projects.openAll()
+    const recovery = await observeRecovery({ projects, clock, me: thisProcess(chance) })
+    const found = await Promise.all(projects.open().map(async ({ record, store }) => ({ record, stats: await store.stats() })))
+    return { projects: found, recovery, problem: null }
+  } finally {
+    await projects.close()
+    await app.close()
+  }
+}
