@@ -57,6 +57,7 @@ function readPlan(args: readonly string[]): Plan {
 }
 
 async function main(plan: Plan): Promise<number> {
+  endWithUs()
   const files = selectFiles(plan)
   if (files.length === 0) console.log(`No ${plan.kind} spec file in ${plan.dir} matches ${plan.filters.join(' ') || 'anything'}.`)
   const results = await runAll(files, plan)
@@ -66,6 +67,20 @@ async function main(plan: Plan): Promise<number> {
     console.log(`\nfailed: ${file}\n  ${problems.join('\n  ')}`)
   console.log(`\n${passed} passed, ${failed} failed`)
   return failed === 0 ? 0 : 1
+}
+
+/** Files' processes have groups of their own: whatever ends this one (Ctrl-C, a closed pipe) has to end them too. */
+const running = new Map<number, string>()
+
+function endWithUs(): void {
+  process.on('exit', () => {
+    for (const [pid, folder] of running) {
+      endGroup(pid)
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => process.exit(130))
+  process.stdout.on('error', () => process.exit(1))
 }
 
 /** Live specs and slow ones are chosen by name, so that leaving them out is visible in the name. */
@@ -146,6 +161,7 @@ function runProcess(
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     const pid = child.pid ?? 0
+    running.set(pid, folder)
     let output = ''
     let timedOut = false
     const timer = setTimeout(() => {
@@ -157,6 +173,7 @@ function runProcess(
     // Not `close`: a grandchild that holds the pipe would keep us waiting; it is found and named below.
     child.on('exit', (code) => {
       clearTimeout(timer)
+      running.delete(pid)
       setImmediate(() => {
         child.stdout.destroy()
         child.stderr.destroy()
