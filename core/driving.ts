@@ -9,7 +9,10 @@ import type { Fence, Store } from './store/store.ts'
 export interface Opencode {
   readonly adapter: OpencodeAdapter
   readonly hub: EventHub
-  /** Epoch milliseconds when the server's process started, when we know it: what was posted before is provably absent. */
+  /**
+   * Epoch milliseconds when the server's process started, when we know it: what was posted before and is absent now will not
+   * come. Asked at every look: a managed server that dies is started again.
+   */
   readonly startedAt: number | null
 }
 
@@ -25,6 +28,14 @@ export interface Driving {
 }
 
 export const slotLabel = (slot: Slot): string =>
-  [slot.ticketId, slot.phase, `#${slot.phaseAttempt}`, slot.memberId, slot.beadId, slot.iteration === null ? null : `it${slot.iteration}`, slot.step]
+  [
+    slot.ticketId,
+    slot.phase,
+    `#${slot.phaseAttempt}`,
+    slot.memberId,
+    slot.beadId,
+    slot.iteration === null ? null : `it${slot.iteration}`,
+    slot.step,
+  ]
     .filter((part) => part !== null)
     .join(' ')

@@ -38,8 +38,10 @@ export interface Opencode {
   readonly hub: EventHub
   /** One sentence: which OpenCode, and why. */
   readonly reason: string
-  /** The managed server; after a restart by itself, the first one's handle. */
-  readonly managed?: ManagedServer
+  /** The managed server that runs now, or ran last: another one after it was started again by itself. Null: not ours. */
+  readonly managed: ManagedServer | null
+  /** Epoch milliseconds when the server's process started, when we know it; later after it was started again. */
+  readonly startedAt: number | null
   /** Closes hub and adapter; a managed server is stopped with all it started. */
   stop(): Promise<void>
 }
@@ -114,7 +116,18 @@ function assemble({ adapter, clock, chance, reason, server, onDiagnostic }: Part
     await adapter.close()
     await server?.stop()
   }
-  return { adapter, hub, reason, stop, ...(server === undefined ? {} : { managed: server.current() }) }
+  return {
+    adapter,
+    hub,
+    reason,
+    stop,
+    get managed() {
+      return server?.current() ?? null
+    },
+    get startedAt() {
+      return server?.current().startedAt ?? null
+    },
+  }
 }
 
 const folderOf = (options: OpencodeOptions): string => join(options.dataDir, 'opencode')

@@ -121,6 +121,7 @@ type Started = { readonly record: ServerRecord; readonly child: ChildProcess | n
 
 async function tryStart(plan: Plan, port: number): Promise<Started | { readonly problem: string }> {
   const { folder, options } = plan
+  const startedAt = options.clock.now()
   const child = spawnServer(plan, port)
   const dead = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(messageOf(error)))
@@ -140,7 +141,7 @@ async function tryStart(plan: Plan, port: number): Promise<Started | { readonly 
     port,
     opencodeId: folder.opencodeId,
     version,
-    startedAt: options.clock.now(),
+    startedAt,
     settings: plan.settings,
   }
   folder.writeRecord(record)

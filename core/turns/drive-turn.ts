@@ -49,7 +49,10 @@ class TurnDriver {
     this.#driving = driving
     this.#options = options
     this.#turn = options.turn
-    this.#watch = new TurnWatch(driving, { turn: options.turn, onRequest: (seen) => options.requests.onEvent(seen, this.#turn, options.budget) })
+    this.#watch = new TurnWatch(driving, {
+      turn: options.turn,
+      onRequest: (seen) => options.requests.onEvent(seen, this.#turn, options.budget),
+    })
     // A turn that was sent by an earlier run of this process may already wait for a person.
     this.#watch.reconnected = options.turn.posts > 0
   }
@@ -84,7 +87,7 @@ class TurnDriver {
       settled: turn.settlement !== null,
       posts: turn.posts,
       msSincePost: turn.lastPostAt === null ? null : this.#driving.clock.now() - turn.lastPostAt,
-      youngerProcess: this.#driving.opencode.startedAt !== null && turn.lastPostAt !== null && this.#driving.opencode.startedAt > turn.lastPostAt,
+      youngerProcess: startedAfter(this.#driving.opencode.startedAt, turn.lastPostAt),
       stopping: turn.stopping,
       reach: 'ok',
       messages: [],
@@ -207,7 +210,8 @@ class TurnDriver {
     for (;;) {
       const statuses = await opencode.adapter.sessionStatuses(this.#turn.directory, { signal })
       if (!statuses[this.#turn.sessionId]) return
-      if (clock.monotonic() > until) throw fail('SESSION_UNVERIFIED', { sessionId: this.#turn.sessionId, problem: 'it stays busy after its turn was settled' })
+      if (clock.monotonic() > until)
+        throw fail('SESSION_UNVERIFIED', { sessionId: this.#turn.sessionId, problem: 'it stays busy after its turn was settled' })
       await clock.sleep(IDLE_STEP_MS, signal)
       this.#live()
     }
@@ -246,7 +250,11 @@ class TurnDriver {
 
   async #uncertain(why: string, facts: TurnFacts): Promise<never> {
     const { store, fence, clock } = this.#driving
-    const evidence = { reach: facts.reach, posts: facts.posts, messages: facts.messages.slice(-10).map((m) => ({ id: m.id, role: m.role, finish: m.finish ?? null })) }
+    const evidence = {
+      reach: facts.reach,
+      posts: facts.posts,
+      messages: facts.messages.slice(-10).map((m) => ({ id: m.id, role: m.role, finish: m.finish ?? null })),
+    }
     await store.turnUncertain(fence, { turnId: this.#turn.turnId, problem: why, evidence, at: clock.now() })
     throw fail('TURN_UNCERTAIN', { turnId: this.#turn.turnId, problem: why, ...evidence })
   }
@@ -263,3 +271,6 @@ class TurnDriver {
     return store.settleTurn(fence, { turnId, settlement: settlementOf(known, answer), events, at: clock.now() })
   }
 }
+
+const startedAfter = (startedAt: number | null, postedAt: number | null): boolean =>
+  startedAt !== null && postedAt !== null && startedAt > postedAt

@@ -20,7 +20,9 @@ export interface RealOpencode extends AsyncDisposable {
   readonly model: ScriptedModel
   /** Temporary, real path; holds data, home, and whatever a test puts there. */
   readonly dir: string
+  /** The one that runs now: another after a supervised restart. */
   readonly managed: ManagedServer
+  readonly startedAt: number | null
   readonly reason: string
   readonly diagnostics: readonly string[]
   /** What to hand to `createOpencode` to come again to the same server, as a restarted LoopTroop does. */
@@ -57,8 +59,8 @@ export async function startRealOpencode({
     onDiagnostic: (message) => diagnostics.push(message),
   }
   const opencode = await createOpencode(options)
-  const server = opencode.managed as ManagedServer
-  const emergency = killAtExit(server.pid)
+  const running = (): ManagedServer => opencode.managed as ManagedServer
+  const emergency = killAtExit(() => running().pid)
   undo.defer(async () => {
     await opencode.stop()
     emergency()
@@ -70,7 +72,12 @@ export async function startRealOpencode({
     baseUrl: opencode.adapter.baseUrl,
     model,
     dir: folder.path,
-    managed: server,
+    get managed() {
+      return running()
+    },
+    get startedAt() {
+      return opencode.startedAt
+    },
     reason: opencode.reason,
     diagnostics,
     options,
@@ -158,10 +165,10 @@ export async function eventually<T>(look: () => Promise<T | undefined | null | f
 }
 
 /** A spec that is killed by its time limit cannot clean up asynchronously. */
-function killAtExit(pid: number): () => void {
+function killAtExit(pid: () => number): () => void {
   const kill = (): void => {
     try {
-      process.kill(-pid, 'SIGKILL')
+      process.kill(-pid(), 'SIGKILL')
     } catch {
       // It is gone already, as it should be.
     }

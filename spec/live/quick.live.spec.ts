@@ -10,7 +10,7 @@ import { startWorld } from '../helpers/world.ts'
 describe('the quick pipeline on a real OpenCode', (it) => {
   it('ends in a commit that the server verified, with one model request per step', async () => {
     await using oc = await startRealOpencode({ model: demoScript })
-    await using world = await startWorld({ opencode: { ...oc, startedAt: null }, model: SCRIPTED_MODEL, files: SAMPLE_FILES })
+    await using world = await startWorld({ opencode: oc, model: SCRIPTED_MODEL, files: SAMPLE_FILES })
     const { kernel } = world
     const loop = kernel.loop()
     const ticket = await kernel.tickets.create({ projectId: world.projectId, ...SAMPLE_TICKET, pipeline: 'quick' })
