@@ -4,7 +4,7 @@ import { TRPCError } from '@trpc/server'
 import { createHTTPHandler } from '@trpc/server/adapters/standalone'
 import { TRPC_ERROR_CODES_BY_KEY } from '@trpc/server/rpc'
 import { getHTTPStatusCodeFromError } from '@trpc/server/http'
-import type { LoopTroopError } from '#core'
+import { fail, type LoopTroopError } from '#core'
 import { appRouter } from './app.ts'
 import { toTrpcError, viewOf } from './errors.ts'
 import { bearerOf, type TokenCheck } from './token.ts'
@@ -27,7 +27,7 @@ export function httpListener({ context, admit, tokenIsRight, onError }: HttpOpti
   const trpc = createHTTPHandler({
     router: appRouter,
     basePath: `${TRPC_PATH}/`,
-    createContext: ({ req }) => context(tokenIsRight(bearerOf(req.headers.authorization))),
+    createContext: () => context(true),
     maxBodySize: MAX_BODY,
     maxBatchSize: MAX_BATCH,
     onError,
@@ -39,6 +39,8 @@ export function httpListener({ context, admit, tokenIsRight, onError }: HttpOpti
     if (request.headers.origin !== undefined) shareWith(response, request.headers.origin)
     if (request.method === 'OPTIONS') return void response.writeHead(204).end()
     if (!isTrpcPath(request.url)) return answer(response, new TRPCError({ code: 'NOT_FOUND', message: `Nothing is served at ${request.url}; calls go to ${TRPC_PATH}.` }))
+    // Before a body is read; over WebSocket, where the token may come later, each procedure looks.
+    if (!tokenIsRight(bearerOf(request.headers.authorization))) return answer(response, toTrpcError(fail('TOKEN_WRONG')))
     trpc(request, response)
   }
 }
@@ -54,7 +56,6 @@ function guardHeaders(response: ServerResponse): void {
 
 function shareWith(response: ServerResponse, origin: string): void {
   response.setHeader('access-control-allow-origin', origin)
-  response.setHeader('vary', 'origin')
   response.setHeader('access-control-allow-methods', 'GET, POST')
   response.setHeader('access-control-allow-headers', 'authorization, content-type, last-event-id')
   response.setHeader('access-control-max-age', '600')
