@@ -9,7 +9,11 @@ import { chainOf } from './turns/verdict.ts'
 const CONFIRM_BOUND_MS = 15_000
 const CONFIRM_STEP_MS = 250
 
-export async function closeAttempt(driving: Driving, at: PhaseAt, { reason, success }: { readonly reason: string; readonly success: boolean }): Promise<void> {
+export async function closeAttempt(
+  driving: Driving,
+  at: PhaseAt,
+  { reason, success }: { readonly reason: string; readonly success: boolean },
+): Promise<void> {
   const { store, fence } = driving
   const mine = (row: { phase: string; attempt: number }): boolean => row.phase === at.phase && row.attempt === at.attempt
   const open = (await store.turns(fence.ticketId)).filter((t) => mine(t) && t.settlement === null)
@@ -28,11 +32,17 @@ async function stopTurn(driving: Driving, turn: TurnRecord, reason: string): Pro
   if (!turn.stopping) await store.markStopping(fence, { turnId: turn.turnId, stopping: 'cancel', at: clock.now() })
   const end = turn.posts === 0 ? { answer: [], problem: null } : await confirmStopped(driving, turn)
   const settlement = settlementOf('aborted', end.answer)
-  const error = { name: 'MessageAbortedError', message: end.problem === null ? reason : `${reason}; not confirmed by OpenCode: ${end.problem}` }
+  const error = {
+    name: 'MessageAbortedError',
+    message: end.problem === null ? reason : `${reason}; not confirmed by OpenCode: ${end.problem}`,
+  }
   await store.settleTurn(fence, { turnId: turn.turnId, settlement: { ...settlement, error: settlement.error ?? error }, at: clock.now() })
 }
 
-async function confirmStopped(driving: Driving, turn: TurnRecord): Promise<{ answer: NonNullable<ReturnType<typeof chainOf>>['answer']; problem: string | null }> {
+async function confirmStopped(
+  driving: Driving,
+  turn: TurnRecord,
+): Promise<{ answer: NonNullable<ReturnType<typeof chainOf>>['answer']; problem: string | null }> {
   const { clock, opencode } = driving
   const until = clock.monotonic() + CONFIRM_BOUND_MS
   const none = { answer: [] }

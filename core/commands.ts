@@ -57,7 +57,8 @@ export const approvesArtifact = (form: Form, action: string): boolean => form.ac
 async function cancel(env: CommandEnv, ticket: Ticket, command: CommandRecord): Promise<void> {
   const { driving } = env
   const reason = (command.payload as { reason?: string }).reason ?? 'canceled by a person'
-  if (!isDraft(ticket) && !isFinal(ticket)) await closeAttempt(driving, { phase: ticket.phase, attempt: ticket.attempt }, { reason, success: false })
+  if (!isDraft(ticket) && !isFinal(ticket))
+    await closeAttempt(driving, { phase: ticket.phase, attempt: ticket.attempt }, { reason, success: false })
   await driving.store.cancelTicket(driving.fence, { reason, consume: command.actionId, at: driving.clock.now() })
 }
 
@@ -70,7 +71,14 @@ async function retry(env: CommandEnv, ticket: BlockedTicket, command: CommandRec
   await reopenItems(driving, ticket, note)
   const attempts = (await store.attempts(ticket.id)).filter((a) => a.phase === ticket.phase)
   const to = { phase: ticket.phase, attempt: Math.max(...attempts.map((a) => a.attempt)) + 1 }
-  await store.retryTicket(fence, { from, to, label: rowOf(ticket.pinned, ticket.phase).label, note, consume: command.actionId, at: clock.now() })
+  await store.retryTicket(fence, {
+    from,
+    to,
+    label: rowOf(ticket.pinned, ticket.phase).label,
+    note,
+    consume: command.actionId,
+    at: clock.now(),
+  })
 }
 
 /** Finished items stay finished; a failed one may be worked on again and carries the person's note. */
@@ -87,7 +95,12 @@ async function goOn({ driving }: CommandEnv, ticket: BlockedTicket, command: Com
   const error = (await store.errors(ticket.id)).find((e) => e.id === ticket.blocked.errorId)
   const evidence = error?.evidence as { continuable?: { prompt?: string } | null } | undefined
   const reopenPrompt = evidence?.continuable?.prompt ?? null
-  await store.continueTicket(fence, { from: { phase: ticket.phase, attempt: ticket.attempt }, reopenPrompt, consume: command.actionId, at: clock.now() })
+  await store.continueTicket(fence, {
+    from: { phase: ticket.phase, attempt: ticket.attempt },
+    reopenPrompt,
+    consume: command.actionId,
+    at: clock.now(),
+  })
 }
 
 async function release(env: CommandEnv, ticket: BlockedTicket, command: CommandRecord): Promise<void> {

@@ -43,7 +43,7 @@ export async function execute(env: ExecuteEnv, ticket: DrivenTicket): Promise<Ex
     return await runPhase(env, ticket, { row, plugin })
   } catch (error) {
     if (driving.signal.aborted || isCode(error, 'RUN_ABORTED', 'LEASE_LOST')) return 'aborted'
-    return await failed(env, ticket, { plugin, failure: failureOf(error, ticket.phase) })
+    return failed(env, ticket, { plugin, failure: failureOf(error, ticket.phase) })
   }
 }
 
@@ -55,7 +55,11 @@ async function takeExclusive({ driving, exclusiveLimit }: ExecuteEnv): Promise<b
   return false
 }
 
-async function runPhase(env: ExecuteEnv, ticket: DrivenTicket, { row, plugin }: { row: PinnedRow; plugin: PhasePlugin }): Promise<ExecuteEnd> {
+async function runPhase(
+  env: ExecuteEnv,
+  ticket: DrivenTicket,
+  { row, plugin }: { row: PinnedRow; plugin: PhasePlugin },
+): Promise<ExecuteEnd> {
   const { driving } = env
   const at = { phase: ticket.phase, attempt: ticket.attempt }
   const workspace = env.workspaceOf(ticket)
@@ -85,7 +89,11 @@ function artifactOf(driving: Driving, plugin: PhasePlugin, output: unknown): New
   return { id: `art_${driving.chance.hex(8)}`, kind: plugin.artifact, content, sha256: sha256(content), derivedFrom: [] }
 }
 
-async function advance(env: ExecuteEnv, ticket: DrivenTicket, end: { row: PinnedRow; outcome: string; output: NewArtifact | null }): Promise<ExecuteEnd> {
+async function advance(
+  env: ExecuteEnv,
+  ticket: DrivenTicket,
+  end: { row: PinnedRow; outcome: string; output: NewArtifact | null },
+): Promise<ExecuteEnd> {
   const { store, fence, clock } = env.driving
   const next = nextRow(ticket.pinned, { phase: ticket.phase, outcome: end.outcome }, ticket.settings)
   const past = (await store.attempts(ticket.id)).filter((a) => a.phase === next?.phase)
@@ -101,7 +109,11 @@ async function advance(env: ExecuteEnv, ticket: DrivenTicket, end: { row: Pinned
   return next ? 'again' : 'rest'
 }
 
-async function failed(env: ExecuteEnv, ticket: DrivenTicket, { plugin, failure }: { plugin: PhasePlugin | null; failure: Failure }): Promise<ExecuteEnd> {
+async function failed(
+  env: ExecuteEnv,
+  ticket: DrivenTicket,
+  { plugin, failure }: { plugin: PhasePlugin | null; failure: Failure },
+): Promise<ExecuteEnd> {
   const { driving } = env
   const { store, fence, clock } = driving
   const from = { phase: ticket.phase, attempt: ticket.attempt }
@@ -113,7 +125,14 @@ async function failed(env: ExecuteEnv, ticket: DrivenTicket, { plugin, failure }
     await closeAttempt(driving, from, { reason: failure.error.code, success: false })
     const to = { phase: ticket.phase, attempt: Math.max(...attempts.map((a) => a.attempt)) + 1 }
     const { code, message } = failure.error
-    await store.reattempt(fence, { from, to, label: plugin?.label ?? ticket.phase, failure: { kind: failure.kind, code, message }, notBefore: decision.at, at: now })
+    await store.reattempt(fence, {
+      from,
+      to,
+      label: plugin?.label ?? ticket.phase,
+      failure: { kind: failure.kind, code, message },
+      notBefore: decision.at,
+      at: now,
+    })
     return decision.at > now ? 'rest' : 'again'
   }
   const { code, message, hint } = failure.error

@@ -20,12 +20,24 @@ export interface Failure {
   readonly turnId: string | null
 }
 
-const plain = (kind: FailureKind, error: LoopTroopError, retry: Failure['retry']): Failure => ({ kind, error, retry, continuable: null, turnId: null })
+const plain = (kind: FailureKind, error: LoopTroopError, retry: Failure['retry']): Failure => ({
+  kind,
+  error,
+  retry,
+  continuable: null,
+  turnId: null,
+})
 
 export function failureOf(thrown: unknown, phase: string): Failure {
   if (isPromptFailed(thrown)) return recordedFailure(thrown.turned.error)
-  if (isGiveUp(thrown)) return plain('plugin', fail('PLUGIN_GAVE_UP', { phase, problem: thrown.message, ...(thrown.hint ? { todo: thrown.hint } : {}) }, thrown), 'never')
-  if (isRetryAfter(thrown)) return plain('plugin', fail('PLUGIN_FAILED', { phase, problem: thrown.message }, thrown), { afterMs: thrown.delayMs })
+  if (isGiveUp(thrown))
+    return plain(
+      'plugin',
+      fail('PLUGIN_GAVE_UP', { phase, problem: thrown.message, ...(thrown.hint ? { todo: thrown.hint } : {}) }, thrown),
+      'never',
+    )
+  if (isRetryAfter(thrown))
+    return plain('plugin', fail('PLUGIN_FAILED', { phase, problem: thrown.message }, thrown), { afterMs: thrown.delayMs })
   if (isPluginError(thrown)) return plain('plugin', fail('PLUGIN_FAILED', { phase, problem: thrown.message }, thrown), 'never')
   if (thrown instanceof LoopTroopError) return plain(kindOfError(thrown), thrown, thrown.kind === 'unavailable' ? 'rules' : 'never')
   return plain('plugin', fail('PLUGIN_FAILED', { phase, problem: messageOf(thrown) }, thrown), 'rules')
@@ -45,7 +57,13 @@ export const recordFailure = (failure: Failure): TurnedError & Json => ({
 function recordedFailure(error: TurnedError & Partial<KernelPart>): Failure {
   const code = (ERROR_CODES as readonly string[]).includes(error.code) ? (error.code as ErrorCode) : 'INTERNAL'
   const details = error.details ?? { problem: error.message }
-  return { kind: error.kind, error: fail(code, details), retry: 'rules', continuable: error.continuable ?? null, turnId: error.turnId ?? null }
+  return {
+    kind: error.kind,
+    error: fail(code, details),
+    retry: 'rules',
+    continuable: error.continuable ?? null,
+    turnId: error.turnId ?? null,
+  }
 }
 interface KernelPart {
   readonly details: Readonly<Record<string, unknown>>
@@ -84,9 +102,11 @@ export function turnFailure(turn: TurnRecord): Failure | null {
   if (!kind) return null
   const remote = s.error
   const error =
-    kind === 'timed_out' ? fail('TURN_TIMED_OUT', { limit: 'its budget' })
-    : kind === 'rejected' ? fail('TURN_REJECTED')
-    : fail('TURN_FAILED', { problem: describe(kind, remote), kind, ...(remote?.statusCode ? { statusCode: remote.statusCode } : {}) })
+    kind === 'timed_out'
+      ? fail('TURN_TIMED_OUT', { limit: 'its budget' })
+      : kind === 'rejected'
+        ? fail('TURN_REJECTED')
+        : fail('TURN_FAILED', { problem: describe(kind, remote), kind, ...(remote?.statusCode ? { statusCode: remote.statusCode } : {}) })
   const continuable = isContinuable(remote, kind) && s.how !== 'lost' ? { prompt: turn.prompt, sessionId: turn.sessionId } : null
   return { kind, error, retry: 'rules', continuable, turnId: turn.turnId }
 }

@@ -15,7 +15,12 @@ export interface Inspection {
   readonly problem: string | null
 }
 
-export async function inspectStores(options: { databaseUrl: string; stores: StoreOpener; clock: Clock; chance: Chance }): Promise<Inspection> {
+export async function inspectStores(options: {
+  databaseUrl: string
+  stores: StoreOpener
+  clock: Clock
+  chance: Chance
+}): Promise<Inspection> {
   const { stores, clock, chance } = options
   const none: RecoveryReport = { at: clock.now(), tickets: [], counts: {}, problems: [] }
   const app = await stores.openApp(options.databaseUrl).catch(messageOf)

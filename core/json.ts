@@ -9,7 +9,10 @@ export function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
   const entries = Object.entries(value).filter(([, v]) => v !== undefined && typeof v !== 'function')
-  return `{${entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => `${JSON.stringify(k)}:${canonical(v)}`).join(',')}}`
+  return `{${entries
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([k, v]) => `${JSON.stringify(k)}:${canonical(v)}`)
+    .join(',')}}`
 }
 
 export const hashOf = (value: unknown): string => sha256(canonical(value))
@@ -22,7 +25,11 @@ export function notJson(value: unknown, path = '$'): string | null {
   if (typeof value !== 'object') return `${path} is a ${typeof value}`
   const proto = Object.getPrototypeOf(value) as unknown
   if (proto !== Object.prototype && proto !== null) return `${path} is a ${value.constructor.name}`
-  return firstOf(Object.entries(value).filter(([, v]) => v !== undefined).map(([k, v]) => [`${path}.${k}`, v]))
+  return firstOf(
+    Object.entries(value)
+      .filter(([, v]) => v !== undefined)
+      .map(([k, v]) => [`${path}.${k}`, v]),
+  )
 }
 
 function firstOf(entries: readonly (readonly [string, unknown])[]): string | null {

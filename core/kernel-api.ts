@@ -8,7 +8,17 @@ import type { LiveEvent } from './events/live.ts'
 import type { Health, ModelCatalogue, Tokens } from './opencode/adapter.ts'
 import type { RecoveryReport } from './recovery.ts'
 import type { Settings, SettingSource, SettingsPatch } from './settings.ts'
-import type { ArtifactRecord, AttemptRecord, ErrorRecord, InboxKind, LeaseRecord, ProjectRecord, SessionRecord, Slot, TurnRecord } from './store/records.ts'
+import type {
+  ArtifactRecord,
+  AttemptRecord,
+  ErrorRecord,
+  InboxKind,
+  LeaseRecord,
+  ProjectRecord,
+  SessionRecord,
+  Slot,
+  TurnRecord,
+} from './store/records.ts'
 import type { Blocked, TicketStatus, WaitingFor } from './ticket.ts'
 
 export interface TicketView {
@@ -57,13 +67,22 @@ export interface TurnView {
   readonly text: string | null
   readonly error?: { readonly name: string; readonly message: string }
 }
-export type ArtifactView = Pick<ArtifactRecord, 'kind' | 'phase' | 'attempt' | 'revision' | 'content'> & { readonly contentSha256: string; readonly approved?: boolean }
+export type ArtifactView = Pick<ArtifactRecord, 'kind' | 'phase' | 'attempt' | 'revision' | 'content'> & {
+  readonly contentSha256: string
+  readonly approved?: boolean
+}
 
 export interface QuestionView {
   readonly requestId: string
   readonly ticketId: string
   readonly sessionId: string
-  readonly questions: readonly { header: string; question: string; options: readonly { label: string; description: string }[]; multiple: boolean; custom: boolean }[]
+  readonly questions: readonly {
+    header: string
+    question: string
+    options: readonly { label: string; description: string }[]
+    multiple: boolean
+    custom: boolean
+  }[]
   readonly askedAt: number
   readonly detached?: boolean
 }
@@ -126,11 +145,32 @@ export interface EventBatch {
 }
 
 export interface TicketCalls {
-  create(input: { projectId: string; title: string; description?: string | undefined; priority?: number | undefined; pipeline?: string | undefined; models?: { main?: ModelRef | undefined; members?: readonly ModelRef[] | undefined } | undefined; actionId?: string | undefined }): Promise<TicketView>
+  create(input: {
+    projectId: string
+    title: string
+    description?: string | undefined
+    priority?: number | undefined
+    pipeline?: string | undefined
+    models?: { main?: ModelRef | undefined; members?: readonly ModelRef[] | undefined } | undefined
+    actionId?: string | undefined
+  }): Promise<TicketView>
   get(ticketId: string): Promise<TicketView>
-  list(filter: { projectId?: string | undefined; status?: TicketStatus | undefined; cursor?: string | undefined; limit?: number | undefined }): Promise<{ items: readonly TicketView[]; nextCursor?: string; errors: readonly PartialFailure[] }>
+  list(filter: {
+    projectId?: string | undefined
+    status?: TicketStatus | undefined
+    cursor?: string | undefined
+    limit?: number | undefined
+  }): Promise<{ items: readonly TicketView[]; nextCursor?: string; errors: readonly PartialFailure[] }>
   /** Drafts only. */
-  update(input: Acting & { title?: string | undefined; description?: string | undefined; priority?: number | undefined; pipeline?: string | undefined; models?: { main?: ModelRef | undefined; members?: readonly ModelRef[] | undefined } | undefined }): Promise<TicketView>
+  update(
+    input: Acting & {
+      title?: string | undefined
+      description?: string | undefined
+      priority?: number | undefined
+      pipeline?: string | undefined
+      models?: { main?: ModelRef | undefined; members?: readonly ModelRef[] | undefined } | undefined
+    },
+  ): Promise<TicketView>
   start(input: Acting): Promise<TicketView>
   cancel(input: Acting & { reason?: string | undefined }): Promise<TicketView>
   retry(input: Acting & { note?: string | undefined }): Promise<TicketView>
@@ -141,7 +181,13 @@ export interface TicketCalls {
   submitGate(input: GateSubmission): Promise<TicketView>
 
   artifacts(ticketId: string): Promise<readonly Omit<ArtifactView, 'content'>[]>
-  artifact(input: { ticketId: string; kind: string; phase?: string | undefined; attempt?: number | undefined; revision?: number | undefined }): Promise<ArtifactView>
+  artifact(input: {
+    ticketId: string
+    kind: string
+    phase?: string | undefined
+    attempt?: number | undefined
+    revision?: number | undefined
+  }): Promise<ArtifactView>
   attempts(ticketId: string): Promise<readonly AttemptRecord[]>
   sessions(ticketId: string): Promise<readonly SessionRecord[]>
   turns(ticketId: string): Promise<readonly TurnView[]>
@@ -162,13 +208,25 @@ export interface Kernel {
     attach(input: { path: string; key?: string | undefined; name?: string | undefined }): Promise<ProjectView>
     list(): Promise<readonly ProjectView[]>
     get(projectId: string): Promise<ProjectView>
-    update(input: { projectId: string; name?: string | undefined; key?: string | undefined; defaultBranch?: string | undefined }): Promise<ProjectView>
+    update(input: {
+      projectId: string
+      name?: string | undefined
+      key?: string | undefined
+      defaultBranch?: string | undefined
+    }): Promise<ProjectView>
     detach(projectId: string): Promise<{ detached: true }>
   }
   readonly settings: {
     /** `ticket`: the pinned ones of a started ticket, the resolved ones of a draft. `id` is the project or ticket. */
-    get(input: { scope: 'app' | 'project' | 'ticket'; id?: string | undefined }): Promise<{ values: Settings; sources: Readonly<Record<string, SettingSource>> }>
-    update(input: { scope: 'app' | 'project'; id?: string | undefined; patch: SettingsPatch }): Promise<{ values: Settings; sources: Readonly<Record<string, SettingSource>> }>
+    get(input: {
+      scope: 'app' | 'project' | 'ticket'
+      id?: string | undefined
+    }): Promise<{ values: Settings; sources: Readonly<Record<string, SettingSource>> }>
+    update(input: {
+      scope: 'app' | 'project'
+      id?: string | undefined
+      patch: SettingsPatch
+    }): Promise<{ values: Settings; sources: Readonly<Record<string, SettingSource>> }>
   }
   phases(): readonly PipelineView[]
   readonly tickets: TicketCalls
@@ -176,7 +234,12 @@ export interface Kernel {
     list(filter: { ticketId?: string | undefined }): Promise<{ items: readonly QuestionView[]; errors: readonly PartialFailure[] }>
     reply(input: { ticketId: string; requestId: string; answers: readonly (readonly string[])[] }): Promise<{ ok: true }>
     reject(input: { ticketId: string; requestId: string; reason?: string | undefined }): Promise<{ ok: true }>
-    replyPermission(input: { ticketId: string; requestId: string; reply: 'once' | 'always' | 'reject'; message?: string | undefined }): Promise<{ ok: true }>
+    replyPermission(input: {
+      ticketId: string
+      requestId: string
+      reply: 'once' | 'always' | 'reject'
+      message?: string | undefined
+    }): Promise<{ ok: true }>
   }
   readonly inbox: {
     list(filter: { ticketId?: string | undefined }): Promise<{ items: readonly InboxView[]; errors: readonly PartialFailure[] }>
@@ -185,7 +248,11 @@ export interface Kernel {
   }
   readonly events: {
     /** INVALID_INPUT (`after`) for an id that is not one of this database. */
-    history(input: { ticketId: string; after?: string | undefined; limit?: number | undefined }): Promise<{ items: readonly DurableEvent[]; next?: string }>
+    history(input: {
+      ticketId: string
+      after?: string | undefined
+      limit?: number | undefined
+    }): Promise<{ items: readonly DurableEvent[]; next?: string }>
     /**
      * Every durable event after `lastEventId` (from the first without it) exactly once and in order, then live ones, until
      * the signal aborts. An id of another epoch starts over with the first batch's `live` holding a `gap`.

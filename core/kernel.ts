@@ -8,7 +8,8 @@ import { createModelList } from './opencode/models.ts'
 import type { Registry } from './pipeline.ts'
 import { systemChance, systemClock } from './ports.ts'
 import type { Chance, Clock } from './ports.ts'
-import { Projects, projectView, worktreePath } from './projects.ts'
+import { projectCalls } from './calls/projects.ts'
+import { Projects, worktreePath } from './projects.ts'
 import { createHealth } from './calls/health.ts'
 import { eventCalls } from './calls/events.ts'
 import { settingCalls } from './calls/settings.ts'
@@ -17,6 +18,8 @@ import type { Settings } from './settings.ts'
 import type { StoreOpener } from './store/store.ts'
 import { pipelineViews } from './views.ts'
 import { Worker } from './worker.ts'
+import type { WorkerEnv } from './worker.ts'
+import type { OpencodeAdapter } from './opencode/adapter.ts'
 import { createWorkspace } from './workspace/index.ts'
 
 export interface KernelOptions {
@@ -52,7 +55,7 @@ export async function createKernel(options: KernelOptions): Promise<Kernel> {
     me,
     log,
     appSettings: settings.app,
-    workspaceOf: (project, ticket) => createWorkspace({ repoPath: project.record.path, worktreePath: worktreePath(project.record, ticket.id), branch: ticket.branch, baseCommit: ticket.baseCommit, clock }),
+    workspaceOf: workspaces(clock, opencode.adapter),
   })
   const recovery = await observeRecovery({ projects, clock, me })
   return {
@@ -85,13 +88,15 @@ function once<T>(work: () => Promise<T>): () => Promise<T> {
   return () => (done ??= work())
 }
 
-const projectCalls = (projects: Projects): Kernel['projects'] => ({
-  attach: async (input) => projectView(await projects.attach(input)),
-  list: () => Promise.resolve(projects.open().map((p) => projectView(p.record))),
-  get: async (projectId) => projectView((await Promise.resolve(projects.get(projectId))).record),
-  update: async (input) => projectView(await projects.update(input)),
-  detach: async (projectId) => {
-    await projects.detach(projectId)
-    return { detached: true }
-  },
-})
+/** A ticket's worktree. Its removal frees the directory at OpenCode too: threads and some 34 MB. */
+const workspaces =
+  (clock: Clock, adapter: OpencodeAdapter): WorkerEnv['workspaceOf'] =>
+  (project, { id, branch, baseCommit }) => {
+    const { path: repoPath } = project.record
+    const place = createWorkspace({ repoPath, worktreePath: worktreePath(project.record, id), branch, baseCommit, clock })
+    const remove = async (): Promise<void> => {
+      await adapter.disposeDirectory(place.path).catch(() => undefined) // an OpenCode that is away holds nothing that a later start does not free
+      await place.remove()
+    }
+    return { ...place, remove }
+  }

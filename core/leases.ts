@@ -71,7 +71,9 @@ export class Leases {
   /** The tickets still held. The deadline counts from before the renewal was sent. */
   async renew(stores: readonly Store[]): Promise<ReadonlySet<string>> {
     const before = { wall: this.#clock.now(), mono: this.#clock.monotonic() }
-    const held = await Promise.all(stores.map((store) => store.renewLeases({ owner: this.#me.owner, ttlMs: LEASE_TTL_MS, at: before.wall })))
+    const held = await Promise.all(
+      stores.map((store) => store.renewLeases({ owner: this.#me.owner, ttlMs: LEASE_TTL_MS, at: before.wall })),
+    )
     this.#renewed = before
     return new Set(held.flat())
   }

@@ -14,7 +14,8 @@ import { forgeVerbs, workspaceVerbs } from './verbs/workspace-verbs.ts'
 
 export function createPhaseRun<Out>(run: RunContext): PhaseRun<Out> {
   const { ticket, journal, driving } = run
-  const clockVerb = (verb: string, name: string, effect: () => number): Promise<number> => journal.record({ verb, name, input: null, effect: () => Promise.resolve(effect()) })
+  const clockVerb = (verb: string, name: string, effect: () => number): Promise<number> =>
+    journal.record({ verb, name, input: null, effect: () => Promise.resolve(effect()) })
   const phase: PhaseRun<Out> = {
     ticket: {
       id: ticket.id,
@@ -29,7 +30,8 @@ export function createPhaseRun<Out>(run: RunContext): PhaseRun<Out> {
     signal: driving.signal,
     settings: toJson(ticket.settings) as Readonly<Record<string, Json>>,
     prompt: <T = Out>(name: string, options: PromptOptions<T> = {}): Promise<Turned<T>> => promptVerb<T>(run, name, options),
-    step: (name, effect, input = null) => journal.record({ name, verb: 'step', input, effect, events: () => [event('step.recorded', { ...journal.at, name })] }),
+    step: (name, effect, input = null) =>
+      journal.record({ name, verb: 'step', input, effect, events: () => [event('step.recorded', { ...journal.at, name })] }),
     ask: (name, form) => askVerb(run, name, form),
     sleep: (name, duration) => sleepVerb(run, name, duration),
     now: (name) => clockVerb('now', name, () => driving.clock.now()),

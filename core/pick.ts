@@ -14,6 +14,7 @@ export function mayRun(ticket: DrivenTicket, facts: PickFacts): boolean {
   if (isRunning(ticket)) return true
   if (ticket.until !== null && ticket.until <= facts.now) return true
   if (ticket.waitingFor === 'person') return facts.openTurn
-  if (ticket.waitingFor === 'lease') return facts.exclusiveHolders.includes(ticket.id) || facts.exclusiveHolders.length < facts.exclusiveLimit
+  if (ticket.waitingFor === 'lease')
+    return facts.exclusiveHolders.includes(ticket.id) || facts.exclusiveHolders.length < facts.exclusiveLimit
   return false
 }

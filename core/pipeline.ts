@@ -40,7 +40,11 @@ export function pluginOf(registry: Registry, row: PinnedRow): PhasePlugin {
 export const firstRow = (pinned: PinnedPipeline, settings: Settings): PinnedRow | null => firstOn(pinned.rows, settings)
 
 /** The row after `phase` ended with `outcome`; null is the end. A row whose setting is off is skipped. */
-export function nextRow(pinned: PinnedPipeline, at: { readonly phase: string; readonly outcome: string }, settings: Settings): PinnedRow | null {
+export function nextRow(
+  pinned: PinnedPipeline,
+  at: { readonly phase: string; readonly outcome: string },
+  settings: Settings,
+): PinnedRow | null {
   const index = pinned.rows.findIndex((r) => r.phase === at.phase)
   const row = rowOf(pinned, at.phase)
   const target = row.next?.[at.outcome]

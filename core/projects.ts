@@ -23,9 +23,16 @@ interface ProjectsEnv {
 }
 
 const KEY = /^[A-Z][A-Z0-9]{1,9}$/
-export const projectView = ({ id, key, name, path: folder, defaultBranch }: ProjectRecord): ProjectView => ({ id, key, name, path: folder, defaultBranch })
+export const projectView = ({ id, key, name, path: folder, defaultBranch }: ProjectRecord): ProjectView => ({
+  id,
+  key,
+  name,
+  path: folder,
+  defaultBranch,
+})
 /** Folder of a ticket's worktree. */
-export const worktreePath = (project: ProjectRecord, ticketId: string): string => path.join(project.path, '.looptroop', 'worktrees', ticketId)
+export const worktreePath = (project: ProjectRecord, ticketId: string): string =>
+  path.join(project.path, '.looptroop', 'worktrees', ticketId)
 
 export class Projects {
   readonly #env: ProjectsEnv
@@ -65,7 +72,9 @@ export class Projects {
     const project = this.#open.get(projectId)
     if (project) return project
     const failed = this.#failed.get(projectId)
-    throw failed ? fail('DATABASE_CORRUPT', { path: projectId, problem: failed.message }) : fail('PROJECT_UNKNOWN', { projectId, field: 'projectId' })
+    throw failed
+      ? fail('DATABASE_CORRUPT', { path: projectId, problem: failed.message })
+      : fail('PROJECT_UNKNOWN', { projectId, field: 'projectId' })
   }
 
   ofTicket(ticketId: string): OpenProject {
@@ -77,14 +86,22 @@ export class Projects {
 
   async attach(input: { path: string; key?: string | undefined; name?: string | undefined }): Promise<ProjectRecord> {
     if (!path.isAbsolute(input.path)) throw fail('INVALID_INPUT', { field: 'path', problem: 'must be an absolute path' })
-    if (input.key !== undefined && !KEY.test(input.key)) throw fail('INVALID_INPUT', { field: 'key', problem: 'must be 2 to 10 capital letters and digits, a letter first' })
+    if (input.key !== undefined && !KEY.test(input.key))
+      throw fail('INVALID_INPUT', { field: 'key', problem: 'must be 2 to 10 capital letters and digits, a letter first' })
     const repository = await inspectRepository(input.path)
     const known = (await this.#env.app.listProjects()).find((p) => p.path === repository.path)
     if (known) return known
     const folder = path.basename(repository.path)
     const key = input.key ?? keyFrom(folder)
     const databaseUrl = `file:${path.join(repository.path, '.looptroop', 'looptroop.db')}`
-    const draft = { id: `prj_${this.#env.chance.hex(6)}`, key, name: input.name ?? folder, path: repository.path, defaultBranch: repository.defaultBranch, databaseUrl }
+    const draft = {
+      id: `prj_${this.#env.chance.hex(6)}`,
+      key,
+      name: input.name ?? folder,
+      path: repository.path,
+      defaultBranch: repository.defaultBranch,
+      databaseUrl,
+    }
     const taken = (await this.#env.app.listProjects()).find((p) => p.key === key)
     if (taken) throw fail('PROJECT_KEY_TAKEN', { key, path: taken.path, field: 'key' })
     await excludeLocally(repository.path)
@@ -95,11 +112,20 @@ export class Projects {
     return record
   }
 
-  async update(input: { projectId: string; name?: string | undefined; key?: string | undefined; defaultBranch?: string | undefined }): Promise<ProjectRecord> {
+  async update(input: {
+    projectId: string
+    name?: string | undefined
+    key?: string | undefined
+    defaultBranch?: string | undefined
+  }): Promise<ProjectRecord> {
     const { record, store } = this.get(input.projectId)
     if (input.key !== undefined && input.key !== record.key) {
-      if ((await store.listTickets({ limit: 1 })).length > 0) throw fail('PROJECT_KEY_FIXED', { projectId: record.id, key: record.key, field: 'key' })
-      throw fail('INVALID_INPUT', { field: 'key', problem: 'is fixed when the project is attached; detach it and attach it with another key' })
+      if ((await store.listTickets({ limit: 1 })).length > 0)
+        throw fail('PROJECT_KEY_FIXED', { projectId: record.id, key: record.key, field: 'key' })
+      throw fail('INVALID_INPUT', {
+        field: 'key',
+        problem: 'is fixed when the project is attached; detach it and attach it with another key',
+      })
     }
     const { name, defaultBranch } = input
     const patch = { ...(name === undefined ? {} : { name }), ...(defaultBranch === undefined ? {} : { defaultBranch }) }
@@ -145,6 +171,10 @@ export class Projects {
 
 /** Letters and digits of the folder's name: `my-auth` → `MYAUTH`. */
 function keyFrom(folder: string): string {
-  const letters = folder.toUpperCase().replace(/[^A-Z0-9]/g, '').replace(/^[0-9]+/, '').slice(0, 10)
+  const letters = folder
+    .toUpperCase()
+    .replace(/[^A-Z0-9]/g, '')
+    .replace(/^[0-9]+/, '')
+    .slice(0, 10)
   return KEY.test(letters) ? letters : 'LT'
 }

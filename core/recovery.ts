@@ -50,7 +50,12 @@ export function planRecovery(facts: TicketFacts): RecoveryItem {
 
 export function countRecovery(items: readonly RecoveryItem[]): Readonly<Record<string, number>> {
   const sum = (of: (item: RecoveryItem) => number): number => items.reduce((n, item) => n + of(item), 0)
-  return { tickets: items.length, turns: sum((i) => i.turns.length), sessions: sum((i) => i.sessions.length), inbox: sum((i) => i.inbox.length) }
+  return {
+    tickets: items.length,
+    turns: sum((i) => i.turns.length),
+    sessions: sum((i) => i.sessions.length),
+    inbox: sum((i) => i.inbox.length),
+  }
 }
 
 function foundIn({ ticket, lease, leaseDead, now }: TicketFacts): string {
@@ -63,9 +68,14 @@ function doesWith({ ticket, turns, lease, leaseDead, now }: TicketFacts): string
   if (isDraft(ticket) || isFinal(ticket)) return 'nothing'
   if (lease && lease.expiresAt > now && !leaseDead) return 'nothing: another process drives it'
   if (isBlocked(ticket)) return `waits for a person: ${ticket.blocked.actions.join(', ')}`
-  if (isRunning(ticket)) return turns.length > 0 ? 'replays the phase and rejoins its open turn' : 'replays the phase and goes on at the first thing not recorded'
+  if (isRunning(ticket))
+    return turns.length > 0
+      ? 'replays the phase and rejoins its open turn'
+      : 'replays the phase and goes on at the first thing not recorded'
   if (ticket.waitingFor === 'person') return turns.length > 0 ? 'rejoins the open turn that asks' : 'waits for the decision'
-  return ticket.waitingFor === 'time' ? `goes on at ${new Date(ticket.until ?? now).toISOString()}` : 'goes on when the execution lease is free'
+  return ticket.waitingFor === 'time'
+    ? `goes on at ${new Date(ticket.until ?? now).toISOString()}`
+    : 'goes on when the execution lease is free'
 }
 
 function turnPlan(turn: TurnRecord): string {

@@ -55,7 +55,7 @@ export function parsePatch(patch: SettingsPatch): Partial<Settings> {
     if (!result.success) throw fail('INVALID_INPUT', { field: name, problem: result.issues[0].message })
     out[name] = result.output
   }
-  return out as Partial<Settings>
+  return out
 }
 
 export interface ResolvedSettings {

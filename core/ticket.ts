@@ -64,7 +64,8 @@ export interface Progress {
 
 export type DraftTicket = TicketBase & { readonly status: 'draft' }
 export type RunningTicket = TicketBase & Progress & { readonly status: 'running' }
-export type WaitingTicket = TicketBase & Progress & { readonly status: 'waiting'; readonly waitingFor: WaitingFor; readonly until: number | null }
+export type WaitingTicket = TicketBase &
+  Progress & { readonly status: 'waiting'; readonly waitingFor: WaitingFor; readonly until: number | null }
 export type BlockedTicket = TicketBase & Progress & { readonly status: 'blocked'; readonly blocked: Blocked }
 export type CompletedTicket = TicketBase & Progress & { readonly status: 'completed' }
 export type CanceledTicket = TicketBase & Partial<Progress> & { readonly status: 'canceled' }
@@ -97,7 +98,8 @@ export const BLOCKED_STATUS = 'blocked' satisfies TicketStatus
 /** A ticket is born with this. */
 export const FIRST_STATUS = 'draft' satisfies TicketStatus
 
-export const mayChange = (status: TicketStatus, change: TicketChange): boolean => (CHANGES[change].from as readonly TicketStatus[]).includes(status)
+export const mayChange = (status: TicketStatus, change: TicketChange): boolean =>
+  (CHANGES[change].from as readonly TicketStatus[]).includes(status)
 
 export const isDraft = (ticket: Ticket): ticket is DraftTicket => ticket.status === 'draft'
 export const isRunning = (ticket: Ticket): ticket is RunningTicket => ticket.status === 'running'

@@ -6,7 +6,7 @@ import type { ArtifactView, InboxView, PipelineView, PhaseView, QuestionView, Ti
 import type { Registry } from './pipeline.ts'
 import type { ArtifactRecord, InboxRecord, Slot, TurnRecord } from './store/records.ts'
 import { isBlocked, isDraft, isWaiting } from './ticket.ts'
-import type { Progress, Ticket } from "./ticket.ts"
+import type { Progress, Ticket } from './ticket.ts'
 
 export function ticketView(ticket: Ticket): TicketView {
   const started: Partial<Progress> = isDraft(ticket) ? {} : ticket
@@ -27,7 +27,16 @@ export function ticketView(ticket: Ticket): TicketView {
     createdAt: ticket.createdAt,
     updatedAt: ticket.updatedAt,
     ...(isWaiting(ticket) ? { waitingFor: ticket.waitingFor, ...(ticket.until === null ? {} : { until: ticket.until }) } : {}),
-    ...(isBlocked(ticket) ? { blocked: { code: ticket.blocked.code, message: ticket.blocked.message, hint: ticket.blocked.hint, actions: ticket.blocked.actions } } : {}),
+    ...(isBlocked(ticket)
+      ? {
+          blocked: {
+            code: ticket.blocked.code,
+            message: ticket.blocked.message,
+            hint: ticket.blocked.hint,
+            actions: ticket.blocked.actions,
+          },
+        }
+      : {}),
   }
 }
 
@@ -86,7 +95,10 @@ export function pipelineViews(registry: Registry): readonly PipelineView[] {
   }))
 }
 
-const phaseView = (plugin: PhasePlugin, row: { group: string; exclusive?: boolean; next?: Readonly<Record<string, string>> }): PhaseView => ({
+const phaseView = (
+  plugin: PhasePlugin,
+  row: { group: string; exclusive?: boolean; next?: Readonly<Record<string, string>> },
+): PhaseView => ({
   id: plugin.id,
   label: plugin.label,
   group: row.group,

@@ -97,7 +97,9 @@ export class Worker {
         if (command.kind !== 'decide') await this.#endRun(ticketId)
         const ticket = await project.store.getTicket(ticketId)
         const commitTree = async (held: StartedTicket): Promise<void> => {
-          await this.#env.workspaceOf(project, held).commit({ message: `wip(${held.id}): released`, key: `${held.id}/release/${command.actionId}` })
+          await this.#env
+            .workspaceOf(project, held)
+            .commit({ message: `wip(${held.id}): released`, key: `${held.id}/release/${command.actionId}` })
         }
         if (ticket) await carryOut({ driving: this.#driving(project, fence, new AbortController().signal), commitTree }, ticket, command)
       }
@@ -161,7 +163,11 @@ export class Worker {
 
   async #startRuns(project: OpenProject): Promise<number> {
     const { store } = project
-    const facts = { now: this.#env.clock.now(), exclusiveHolders: await store.exclusiveHolders(), exclusiveLimit: this.#env.appSettings()['limits.exclusiveTickets'] }
+    const facts = {
+      now: this.#env.clock.now(),
+      exclusiveHolders: await store.exclusiveHolders(),
+      exclusiveLimit: this.#env.appSettings()['limits.exclusiveTickets'],
+    }
     const openTurns = new Set((await store.openTurns()).map((t) => t.ticketId))
     let started = 0
     for (const ticket of await store.listTickets({ status: DRIVEN_STATUSES })) {
@@ -189,7 +195,10 @@ export class Worker {
   }
 
   /** Phase after phase, until the ticket waits, is blocked or over, or is taken out of our hands. */
-  async #run(project: OpenProject, { fence, controller, place }: { fence: Fence; controller: AbortController; place: Place }): Promise<void> {
+  async #run(
+    project: OpenProject,
+    { fence, controller, place }: { fence: Fence; controller: AbortController; place: Place },
+  ): Promise<void> {
     const driving = this.#driving(project, fence, controller.signal)
     const { registry, workspaceOf, models, appSettings } = this.#env
     for (;;) {
@@ -226,9 +235,11 @@ export class Worker {
   #locked<T>(ticketId: string, work: () => Promise<T>): Promise<T> {
     const before = this.#locks.get(ticketId) ?? Promise.resolve()
     const mine = before.then(work, work)
-    const settled = mine.catch(() => undefined).finally(() => {
-      if (this.#locks.get(ticketId) === settled) this.#locks.delete(ticketId)
-    })
+    const settled = mine
+      .catch(() => undefined)
+      .finally(() => {
+        if (this.#locks.get(ticketId) === settled) this.#locks.delete(ticketId)
+      })
     this.#locks.set(ticketId, settled)
     return mine
   }

@@ -5,7 +5,11 @@ import { GiveUp, slices, work } from '#plugins'
 import type { ItemSeed, PhaseRun, Verification } from '#plugins'
 
 const CHECKS = ['tests', 'lint', 'typecheck', 'qualitative'] as const
-const Passed = v.pipe(v.string(), v.transform((word) => (/^(pass|passed|ok|success)$/i.test(word.trim()) ? 'pass' : word)), v.picklist(['pass', 'fail', 'skipped']))
+const Passed = v.pipe(
+  v.string(),
+  v.transform((word) => (/^(pass|passed|ok|success)$/i.test(word.trim()) ? 'pass' : word)),
+  v.picklist(['pass', 'fail', 'skipped']),
+)
 const BeadStatus = v.object({
   bead_id: v.string(),
   status: v.picklist(['done', 'error']),
@@ -14,7 +18,16 @@ const BeadStatus = v.object({
 })
 type BeadStatus = v.InferOutput<typeof BeadStatus>
 /** What this phase needs of a bead in the approved plan. */
-const Beads = v.object({ beads: v.array(v.looseObject({ id: v.string(), title: v.string(), blocked_by: v.optional(v.array(v.string()), []), test_commands: v.array(v.string()) })) })
+const Beads = v.object({
+  beads: v.array(
+    v.looseObject({
+      id: v.string(),
+      title: v.string(),
+      blocked_by: v.optional(v.array(v.string()), []),
+      test_commands: v.array(v.string()),
+    }),
+  ),
+})
 
 export default work<BeadStatus>({
   id: 'CODING',
@@ -56,14 +69,25 @@ export default work<BeadStatus>({
     }
     return { ok: true }
   },
-  finalise: async (phase, { item, name }) => ({ commit: await phase.workspace.commit(`${name}:commit`, { message: `bead(${item.id}): ${item.title}` }) }),
+  finalise: async (phase, { item, name }) => ({
+    commit: await phase.workspace.commit(`${name}:commit`, { message: `bead(${item.id}): ${item.title}` }),
+  }),
 })
 
 async function beadsOf(phase: PhaseRun): Promise<readonly ItemSeed[]> {
   const plan = await phase.read('beads')
   const parsed = v.safeParse(Beads, parse(plan?.content ?? ''))
-  if (!parsed.success) throw new GiveUp(`the approved plan is not a list of beads: ${v.summarize(parsed.issues)}`, { hint: 'Request changes at the gate, or cancel.' })
-  return parsed.output.beads.map((bead, i) => ({ id: bead.id, title: bead.title, priority: i + 1, blockedBy: bead.blocked_by, data: bead as ItemSeed['data'] }))
+  if (!parsed.success)
+    throw new GiveUp(`the approved plan is not a list of beads: ${v.summarize(parsed.issues)}`, {
+      hint: 'Request changes at the gate, or cancel.',
+    })
+  return parsed.output.beads.map((bead, i) => ({
+    id: bead.id,
+    title: bead.title,
+    priority: i + 1,
+    blockedBy: bead.blocked_by,
+    data: bead as ItemSeed['data'],
+  }))
 }
 
 const commandsOf = (data: unknown): readonly string[] => (data as { test_commands?: readonly string[] }).test_commands ?? []

@@ -63,6 +63,11 @@ export default prompt<Plan>({
         },
       ],
     },
-    aliases: { acceptance_criteria: ['acceptanceCriteria'], test_commands: ['testCommands'], target_files: ['targetFiles'], blocked_by: ['blockedBy', 'dependencies'] },
+    aliases: {
+      acceptance_criteria: ['acceptanceCriteria'],
+      test_commands: ['testCommands'],
+      target_files: ['targetFiles'],
+      blocked_by: ['blockedBy', 'dependencies'],
+    },
   },
 })

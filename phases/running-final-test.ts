@@ -17,7 +17,7 @@ export default work<FinalTest>({
     role: 'You are the last engineer to look at a change before it is handed over.',
     task: 'Make sure that the whole ticket is covered by tests, then name the commands that prove it. The server runs them after you.',
     steps: [
-      'Look at what was changed and at the project\'s own test set-up.',
+      "Look at what was changed and at the project's own test set-up.",
       'Add a test only where something the ticket asks for is not covered.',
       'Name commands that run from the top of the repository and end by themselves: the full test suite, and whatever else the project checks.',
     ],
@@ -31,7 +31,8 @@ export default work<FinalTest>({
     example: { commands: ['true'], test_files: [], summary: 'What the commands show.' },
     aliases: { commands: ['test_commands'] },
   },
-  items: (phase) => Promise.resolve([{ id: '@final-test', title: `Final test of ${phase.ticket.id}`, priority: 1, blockedBy: [], data: null }]),
+  items: (phase) =>
+    Promise.resolve([{ id: '@final-test', title: `Final test of ${phase.ticket.id}`, priority: 1, blockedBy: [], data: null }]),
   async verify(phase, { value, name }) {
     const results: ExecResult[] = []
     for (const [i, command] of value.commands.entries()) {
@@ -40,9 +41,18 @@ export default work<FinalTest>({
       if (result.exitCode !== 0) break
     }
     const failed = results.find((r) => r.exitCode !== 0)
-    const commands = results.map(({ command, exitCode, durationMs, output }) => ({ command, exitCode, durationMs, output: output.slice(-4_000) }))
+    const commands = results.map(({ command, exitCode, durationMs, output }) => ({
+      command,
+      exitCode,
+      durationMs,
+      output: output.slice(-4_000),
+    }))
     await phase.save('final_test_report', { passed: failed === undefined, summary: value.summary, commands })
-    return failed ? { ok: false, feedback: `\`${failed.command}\` ended with ${failed.exitCode}:\n${failed.output.slice(-4_000)}` } : { ok: true }
+    return failed
+      ? { ok: false, feedback: `\`${failed.command}\` ended with ${failed.exitCode}:\n${failed.output.slice(-4_000)}` }
+      : { ok: true }
   },
-  finalise: async (phase, { name }) => ({ commit: await phase.workspace.commit(`${name}:commit`, { message: `test(${phase.ticket.id}): final test` }) }),
+  finalise: async (phase, { name }) => ({
+    commit: await phase.workspace.commit(`${name}:commit`, { message: `test(${phase.ticket.id}): final test` }),
+  }),
 })

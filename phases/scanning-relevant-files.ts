@@ -5,10 +5,21 @@ import { PromptFailed, definePhase, slices } from '#plugins'
 const MAX_FILES = 30
 const MAX_CHARS = 160_000
 
-const RelativePath = v.pipe(v.string(), v.minLength(1), v.check((p) => !p.startsWith('/') && !p.split('/').includes('..'), 'must be a path inside the repository'))
+const RelativePath = v.pipe(
+  v.string(),
+  v.minLength(1),
+  v.check((p) => !p.startsWith('/') && !p.split('/').includes('..'), 'must be a path inside the repository'),
+)
 const RelevantFiles = v.object({
   files: v.pipe(
-    v.array(v.object({ path: RelativePath, rationale: v.string(), relevance: v.picklist(['high', 'medium', 'low']), likely_action: v.picklist(['read', 'modify', 'create']) })),
+    v.array(
+      v.object({
+        path: RelativePath,
+        rationale: v.string(),
+        relevance: v.picklist(['high', 'medium', 'low']),
+        likely_action: v.picklist(['read', 'modify', 'create']),
+      }),
+    ),
     v.minLength(1),
     v.maxLength(MAX_FILES),
   ),
@@ -34,14 +45,22 @@ export default definePhase<Scan>({
     schema: RelevantFiles,
     format: 'yaml',
     tag: 'RELEVANT_FILES_RESULT',
-    example: { files: [{ path: 'src/example.ts', rationale: 'Holds the function that the ticket is about.', relevance: 'high', likely_action: 'modify' }] },
+    example: {
+      files: [
+        { path: 'src/example.ts', rationale: 'Holds the function that the ticket is about.', relevance: 'high', likely_action: 'modify' },
+      ],
+    },
     aliases: { rationale: ['reason', 'why'], likely_action: ['action'] },
   },
   async run(phase) {
     const turned = await phase.prompt('scan')
     if (!turned.ok) throw new PromptFailed(turned)
     const { files } = turned.value
-    const read = await phase.workspace.files('read', files.map((f) => f.path), { maxChars: MAX_CHARS })
+    const read = await phase.workspace.files(
+      'read',
+      files.map((f) => f.path),
+      { maxChars: MAX_CHARS },
+    )
     const content = files.map((file, i) => ({ ...file, content: read[i]?.content ?? null, truncated: read[i]?.truncated ?? false }))
     await phase.save('relevant_files', { files: content })
     return phase.done(turned.value)

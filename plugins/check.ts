@@ -1,6 +1,6 @@
 /** What is wrong with a plugin or a pipeline, as PluginErrors that name it and the field. All of it, not the first. */
 import { END, FAILURE_KINDS, TOOL_POLICIES } from './contract.ts'
-import type { PhasePlugin, Pipeline } from './contract.ts'
+import type { PhasePlugin, Pipeline, PipelineRow } from './contract.ts'
 import { PluginError } from './errors.ts'
 
 type Fields = Readonly<Record<string, unknown>>
@@ -20,29 +20,40 @@ const CHECKS: Readonly<Record<string, (value: unknown, plugin: Fields) => string
   prompt: (prompt) => (isObject(prompt) && isText(prompt['task']) ? null : 'must be {task, role?, steps?}'),
   context: (context) => {
     if (typeof context === 'function') return null
-    return isObject(context) && Array.isArray(context['slices']) && context['slices'].every(isText) ? null : 'must be slices(…) or a function of the ticket\'s state'
+    return isObject(context) && Array.isArray(context['slices']) && context['slices'].every(isText)
+      ? null
+      : "must be slices(…) or a function of the ticket's state"
   },
   tools: (tools) => {
-    if (typeof tools === 'string') return (TOOL_POLICIES as readonly string[]).includes(tools) ? null : `must be ${TOOL_POLICIES.join(', ')} or a list of rules`
-    const ok = Array.isArray(tools) && tools.every((r) => isObject(r) && isText(r['permission']) && isText(r['pattern']) && ACTIONS.includes(r['action'] as string))
+    if (typeof tools === 'string')
+      return (TOOL_POLICIES as readonly string[]).includes(tools) ? null : `must be ${TOOL_POLICIES.join(', ')} or a list of rules`
+    const ok =
+      Array.isArray(tools) &&
+      tools.every((r) => isObject(r) && isText(r['permission']) && isText(r['pattern']) && ACTIONS.includes(r['action'] as string))
     return ok ? null : 'must be a policy or a list of {permission, pattern, action}'
   },
   retry: (retry) => {
     if (!isObject(retry)) return 'must be {structured, attempts, delay, on, keepWorking}'
-    if (!isCount(retry['structured'], 0) || !isCount(retry['keepWorking'], 0)) return '`structured` and `keepWorking` must be whole numbers from 0'
-    if (retry['attempts'] !== null && !isCount(retry['attempts'], 1)) return '`attempts` must be a whole number from 1, or null for no limit'
+    if (!isCount(retry['structured'], 0) || !isCount(retry['keepWorking'], 0))
+      return '`structured` and `keepWorking` must be whole numbers from 0'
+    if (retry['attempts'] !== null && !isCount(retry['attempts'], 1))
+      return '`attempts` must be a whole number from 1, or null for no limit'
     if (typeof retry['delay'] !== 'number' || retry['delay'] < 0) return '`delay` must be milliseconds'
     const on = retry['on']
-    return Array.isArray(on) && on.every((k) => (FAILURE_KINDS as readonly unknown[]).includes(k)) ? null : `\`on\` may hold ${FAILURE_KINDS.join(', ')}`
+    return Array.isArray(on) && on.every((k) => (FAILURE_KINDS as readonly unknown[]).includes(k))
+      ? null
+      : `\`on\` may hold ${FAILURE_KINDS.join(', ')}`
   },
   output: (output) => {
     if (!isObject(output)) return 'must be {schema, format, example, tag?}'
     const schema = output['schema']
-    if (!(isObject(schema) || typeof schema === 'function') || !('~standard' in schema)) return '`schema` is not a Standard Schema (https://standardschema.dev)'
+    if (!(isObject(schema) || typeof schema === 'function') || !('~standard' in schema))
+      return '`schema` is not a Standard Schema (https://standardschema.dev)'
     if (!FORMATS.includes(output['format'] as string)) return `\`format\` must be ${FORMATS.join(', ')}`
     return 'example' in output ? null : '`example` is missing: the prompt shows it'
   },
-  outcomes: (outcomes) => (outcomes === undefined || (Array.isArray(outcomes) && outcomes.length > 0 && outcomes.every(isText)) ? null : 'must be a list of names'),
+  outcomes: (outcomes) =>
+    outcomes === undefined || (Array.isArray(outcomes) && outcomes.length > 0 && outcomes.every(isText)) ? null : 'must be a list of names',
   artifact: (artifact) => (artifact === undefined || isText(artifact) ? null : 'must be a name'),
   run: (run) => (run === undefined || typeof run === 'function' ? null : 'must be a function'),
 }
@@ -57,13 +68,18 @@ export function pluginProblems(value: unknown, from: string): readonly PluginErr
 }
 
 /** Rows against the phases there are: unknown ids, outcomes a phase does not have, targets outside the table. */
-export function pipelineProblems(pipeline: Pipeline, phases: ReadonlyMap<string, PhasePlugin>, settings: readonly string[]): readonly PluginError[] {
+export function pipelineProblems(
+  pipeline: Pipeline,
+  phases: ReadonlyMap<string, PhasePlugin>,
+  settings: readonly string[],
+): readonly PluginError[] {
   const place = `pipeline ${isText(pipeline.name) ? pipeline.name : '?'}`
   const bad = (field: string, problem: string): PluginError => new PluginError(place, field, problem)
   if (!isText(pipeline.name)) return [bad('name', 'must be a text')]
-  if (!Array.isArray(pipeline.rows) || pipeline.rows.length === 0) return [bad('rows', 'must be a list with at least one row')]
-  const ids = pipeline.rows.map((row) => row.phase)
-  return pipeline.rows.flatMap((row, i) => {
+  const rows: readonly PipelineRow[] = Array.isArray(pipeline.rows) ? pipeline.rows : []
+  if (rows.length === 0) return [bad('rows', 'must be a list with at least one row')]
+  const ids = rows.map((row) => row.phase)
+  return rows.flatMap((row, i) => {
     const field = `rows[${i}]`
     const plugin = phases.get(row.phase)
     if (!plugin) return [bad(field, `names the phase ${row.phase}, which is not loaded`)]
@@ -71,10 +87,13 @@ export function pipelineProblems(pipeline: Pipeline, phases: ReadonlyMap<string,
     if (ids.indexOf(row.phase) !== i) problems.push(bad(field, `names ${row.phase} a second time`))
     for (const [outcome, target] of Object.entries(row.next ?? {})) {
       const outcomes = plugin.outcomes ?? ['done']
-      if (!outcomes.includes(outcome)) problems.push(bad(`${field}.next`, `has the outcome ${outcome}; ${row.phase} has ${outcomes.join(', ')}`))
-      if (target !== END && !ids.includes(target)) problems.push(bad(`${field}.next.${outcome}`, `leads to ${target}, which is not in this pipeline`))
+      if (!outcomes.includes(outcome))
+        problems.push(bad(`${field}.next`, `has the outcome ${outcome}; ${row.phase} has ${outcomes.join(', ')}`))
+      if (target !== END && !ids.includes(target))
+        problems.push(bad(`${field}.next.${outcome}`, `leads to ${target}, which is not in this pipeline`))
     }
-    if (row.when && !settings.includes(row.when.setting)) problems.push(bad(`${field}.when`, `names the setting ${row.when.setting}, which does not exist`))
+    if (row.when && !settings.includes(row.when.setting))
+      problems.push(bad(`${field}.when`, `names the setting ${row.when.setting}, which does not exist`))
     return problems
   })
 }

@@ -148,7 +148,11 @@ export interface WorkspaceVerbs {
   push(name: string, options?: { remote?: string }): Promise<{ pushed: boolean; reason?: string }>
   exec(name: string, options: ExecOptions): Promise<ExecResult>
   /** Text files of the worktree, together at most `maxChars`; one that is missing, binary or outside has no content. */
-  files(name: string, paths: readonly string[], options: { maxChars: number }): Promise<readonly { path: string; content: string | null; truncated: boolean }[]>
+  files(
+    name: string,
+    paths: readonly string[],
+    options: { maxChars: number },
+  ): Promise<readonly { path: string; content: string | null; truncated: boolean }[]>
   /** Removes the worktree and keeps the branch. */
   remove(name: string): Promise<void>
 }

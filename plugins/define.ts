@@ -1,5 +1,16 @@
 /** Declares phases, pipelines and configurations: fills defaults, changes nothing else. */
-import type { ContextBuilder, Json, LoopTroopConfig, ModelRole, OutputSpec, PhasePlugin, Pipeline, RetryRules, SliceContext, SliceName } from './contract.ts'
+import type {
+  ContextBuilder,
+  Json,
+  LoopTroopConfig,
+  ModelRole,
+  OutputSpec,
+  PhasePlugin,
+  Pipeline,
+  RetryRules,
+  SliceContext,
+  SliceName,
+} from './contract.ts'
 
 /** What a phase must say; everything else has a default. */
 export type PhaseDefinition<Out> = Pick<PhasePlugin<Out>, 'id' | 'label'> &
@@ -27,7 +38,7 @@ export function definePhase<Out = Json>(definition: PhaseDefinition<Out>): Phase
     prompt: { task: definition.label },
     context: slices('ticket_details'),
     tools: 'read_only',
-    output: noOutput as OutputSpec<unknown> as OutputSpec<Out>,
+    output: noOutput as OutputSpec as OutputSpec<Out>,
     ...rest,
     retry: { ...DEFAULT_RETRY, ...retry },
   }

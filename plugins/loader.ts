@@ -46,7 +46,7 @@ export async function loadPlugins(options: LoadOptions): Promise<Loaded> {
 async function readConfig(file: string, problems: Error[]): Promise<LoopTroopConfig> {
   const found = await importDefault(file, file, problems)
   if (found === undefined) return {}
-  if (typeof found === 'object' && found !== null) return found as LoopTroopConfig
+  if (typeof found === 'object' && found !== null) return found
   problems.push(new PluginError('configuration', 'default', `must be defineConfig({…}), in ${file}`))
   return {}
 }
@@ -67,10 +67,10 @@ async function readPlugins(entry: string | PhasePlugin, base: string, problems: 
 async function importDefault(specifier: string, base: string, problems: Error[]): Promise<unknown> {
   try {
     const target = path.isAbsolute(specifier) ? pathToFileURL(specifier).href : specifier
-    const module = (await tsImport(target, pathToFileURL(base).href)) as { default?: unknown }
+    const module = (await tsImport(target, pathToFileURL(base).href)) as Readonly<Record<string, unknown>>
     // A CommonJS build has its exports, default among them, as the default.
-    const inner = module.default as { default?: unknown } | undefined
-    return typeof inner === 'object' && inner !== null && 'default' in inner ? inner.default : module.default
+    const inner: unknown = module['default']
+    return typeof inner === 'object' && inner !== null && 'default' in inner ? inner.default : inner
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error)
     problems.push(new PluginError(specifier, 'module', `cannot be loaded: ${problem}`, { cause: error }))

@@ -85,7 +85,7 @@ export async function startScriptedModel(options: { script: Script; port?: numbe
   })
   const answer = async (request: IncomingMessage, response: ServerResponse, signal: AbortSignal): Promise<void> => {
     if (request.method !== 'POST' || !request.url?.endsWith('/chat/completions')) return refuse(response, { status: 404 })
-    const seen = readRequest(JSON.parse(await bodyOf(request)), request, requests.length)
+    const seen = readRequest(JSON.parse(await bodyOf(request)) as Body, request, requests.length)
     requests.push(seen)
     const reply = await script(seen)
     if ('hang' in reply) return

@@ -16,7 +16,8 @@ export function eventCalls(projects: Projects): Kernel['events'] {
     history: async ({ ticketId, after, limit }) => {
       const { store } = await open(ticketId)
       const position = parseId(after)
-      if (position && position.epoch !== store.epoch) throw fail('INVALID_INPUT', { field: 'after', problem: 'is not an id of this database' })
+      if (position && position.epoch !== store.epoch)
+        throw fail('INVALID_INPUT', { field: 'after', problem: 'is not an id of this database' })
       const wanted = Math.min(Math.max(limit ?? PAGE, 1), MAX_PAGE)
       const found = await store.events(ticketId, position?.seq ?? 0, wanted + 1)
       const items = found.slice(0, wanted)

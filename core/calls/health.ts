@@ -13,16 +13,18 @@ export interface HealthEnv {
   readonly recovery: RecoveryReport
 }
 
-export const createHealth = (env: HealthEnv): Kernel['health'] => async (): Promise<HealthView> => {
-  const { adapter } = env.opencode
-  const seen = await adapter.checkHealth({ timeoutMs: OPENCODE_BOUND_MS })
-  const failures = env.projects.failures()
-  const store = { ok: failures.length === 0, ...(failures[0] ? { message: failures.map((f) => f.message).join('; ') } : {}) }
-  return {
-    status: seen.reachable && store.ok ? 'ok' : 'degraded',
-    version: env.version,
-    opencode: { ...seen, mode: adapter.mode, baseUrl: adapter.baseUrl },
-    store,
-    recovery: env.recovery.counts,
+export const createHealth =
+  (env: HealthEnv): Kernel['health'] =>
+  async (): Promise<HealthView> => {
+    const { adapter } = env.opencode
+    const seen = await adapter.checkHealth({ timeoutMs: OPENCODE_BOUND_MS })
+    const failures = env.projects.failures()
+    const store = { ok: failures.length === 0, ...(failures[0] ? { message: failures.map((f) => f.message).join('; ') } : {}) }
+    return {
+      status: seen.reachable && store.ok ? 'ok' : 'degraded',
+      version: env.version,
+      opencode: { ...seen, mode: adapter.mode, baseUrl: adapter.baseUrl },
+      store,
+      recovery: env.recovery.counts,
+    }
   }
-}

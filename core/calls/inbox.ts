@@ -53,20 +53,26 @@ const listCalls = ({ projects }: InboxEnv): Kernel['inbox'] => ({
 })
 
 /** Entries of all projects, oldest first; a project that fails is named and prunes nothing of the others. */
-async function waiting(projects: Projects, filter: { ticketId?: string | undefined; kinds?: readonly InboxKind[] }): Promise<{ entries: readonly (readonly [InboxRecord, OpenProject])[]; errors: readonly PartialFailure[] }> {
+async function waiting(
+  projects: Projects,
+  filter: { ticketId?: string | undefined; kinds?: readonly InboxKind[] },
+): Promise<{ entries: readonly (readonly [InboxRecord, OpenProject])[]; errors: readonly PartialFailure[] }> {
   const chosen = filter.ticketId === undefined ? projects.open() : [projects.ofTicket(filter.ticketId)]
   const errors: PartialFailure[] = filter.ticketId === undefined ? [...projects.failures()] : []
   const entries: (readonly [InboxRecord, OpenProject])[] = []
-  const query = { ...(filter.ticketId === undefined ? {} : { ticketId: filter.ticketId }), ...(filter.kinds ? { kinds: filter.kinds } : {}) }
+  const query = {
+    ...(filter.ticketId === undefined ? {} : { ticketId: filter.ticketId }),
+    ...(filter.kinds ? { kinds: filter.kinds } : {}),
+  }
   for (const project of chosen) {
     try {
       for (const entry of await project.store.inbox(query)) entries.push([entry, project])
     } catch (error) {
       const failed = error instanceof Error ? error : fail('INTERNAL')
-      errors.push({ projectId: project.record.id, code: 'code' in failed ? String(failed.code) : 'INTERNAL', message: failed.message })
+      errors.push({ projectId: project.record.id, code: 'code' in failed ? failed.code : 'INTERNAL', message: failed.message })
     }
   }
-  return { entries: entries.sort(([a], [b]) => a.since - b.since), errors }
+  return { entries: entries.toSorted(([a], [b]) => a.since - b.since), errors }
 }
 
 async function* inboxChanges(projects: Projects, signal: AbortSignal): AsyncIterable<void> {

@@ -27,10 +27,19 @@ export interface SettingServices {
 export async function settingCalls(env: SettingEnv): Promise<SettingServices> {
   const { app, projects, clock } = env
   let appValues = await app.settings()
-  const appLayers = (): readonly Layer[] => [['config', env.config], ['app', appValues]]
-  const projectLayers = async (project: OpenProject): Promise<readonly Layer[]> => [...appLayers(), ['project', await project.store.settings()]]
+  const appLayers = (): readonly Layer[] => [
+    ['config', env.config],
+    ['app', appValues],
+  ]
+  const projectLayers = async (project: OpenProject): Promise<readonly Layer[]> => [
+    ...appLayers(),
+    ['project', await project.store.settings()],
+  ]
   const forTicket: SettingServices['forTicket'] = async (project, models) => {
-    const own = { ...(models?.main ? { 'models.main': models.main } : {}), ...(models?.members ? { 'models.members': [...models.members] } : {}) }
+    const own = {
+      ...(models?.main ? { 'models.main': models.main } : {}),
+      ...(models?.members ? { 'models.members': [...models.members] } : {}),
+    }
     return resolveSettings([...(await projectLayers(project)), ['ticket', own]])
   }
   const needId = (id: string | undefined): string => {

@@ -8,7 +8,10 @@ import type { Ticket, TicketStatus } from '../ticket.ts'
 import { artifactHead, artifactView, ticketView, turnView } from '../views.ts'
 import { diffOfBranch } from '../workspace/index.ts'
 
-type Reads = Pick<TicketCalls, 'get' | 'list' | 'artifacts' | 'artifact' | 'attempts' | 'sessions' | 'turns' | 'beads' | 'diff' | 'errors' | 'lease'>
+type Reads = Pick<
+  TicketCalls,
+  'get' | 'list' | 'artifacts' | 'artifact' | 'attempts' | 'sessions' | 'turns' | 'beads' | 'diff' | 'errors' | 'lease'
+>
 const PAGE = 50
 const MAX_PAGE = 500
 const MAX_DIFF = 200_000
@@ -43,7 +46,8 @@ export function ticketReads(projects: Projects): Reads {
     beads: async (ticketId) => storeOf((await known(ticketId)).id).items(ticketId),
     diff: async ({ ticketId, maxChars }) => {
       const ticket = await known(ticketId)
-      if (isDraft(ticket) || ticket.branch === undefined || ticket.baseCommit === undefined) return { patch: '', stat: '', truncated: false }
+      if (isDraft(ticket) || ticket.branch === undefined || ticket.baseCommit === undefined)
+        return { patch: '', stat: '', truncated: false }
       const { record } = projects.ofTicket(ticketId)
       const range = { branch: ticket.branch, base: ticket.baseCommit, worktree: worktreePath(record, ticketId) }
       return diffOfBranch(record.path, { ...range, maxChars: Math.min(maxChars ?? MAX_DIFF, MAX_DIFF) })
@@ -56,7 +60,10 @@ export function ticketReads(projects: Projects): Reads {
 type ListFilter = Parameters<TicketCalls['list']>[0]
 
 /** Newest project first within a page; the cursor is `<project index>:<number>` of the last ticket shown. */
-async function list(projects: Projects, filter: ListFilter): Promise<{ items: readonly TicketView[]; nextCursor?: string; errors: readonly PartialFailure[] }> {
+async function list(
+  projects: Projects,
+  filter: ListFilter,
+): Promise<{ items: readonly TicketView[]; nextCursor?: string; errors: readonly PartialFailure[] }> {
   const limit = Math.min(Math.max(filter.limit ?? PAGE, 1), MAX_PAGE)
   const from = parseCursor(filter.cursor)
   const chosen = filter.projectId === undefined ? projects.open() : [projects.get(filter.projectId)]
@@ -75,12 +82,19 @@ async function list(projects: Projects, filter: ListFilter): Promise<{ items: re
   return { items, errors }
 }
 
-async function bounded(project: OpenProject, query: { after: number; limit: number; status?: TicketStatus | undefined }, errors: PartialFailure[]): Promise<readonly Ticket[]> {
+async function bounded(
+  project: OpenProject,
+  query: { after: number; limit: number; status?: TicketStatus | undefined },
+  errors: PartialFailure[],
+): Promise<readonly Ticket[]> {
   const { status, ...rest } = query
   const timer = new AbortController()
   try {
     const late = new Promise<never>((_, reject) => {
-      const id = setTimeout(() => reject(fail('DATABASE_BUSY', { path: project.record.databaseUrl, ms: PROJECT_BOUND_MS })), PROJECT_BOUND_MS)
+      const id = setTimeout(
+        () => reject(fail('DATABASE_BUSY', { path: project.record.databaseUrl, ms: PROJECT_BOUND_MS })),
+        PROJECT_BOUND_MS,
+      )
       timer.signal.addEventListener('abort', () => clearTimeout(id), { once: true })
     })
     return await Promise.race([project.store.listTickets({ ...rest, ...(status === undefined ? {} : { status: [status] }) }), late])
@@ -101,6 +115,7 @@ function cursorAfter(chosen: readonly OpenProject[], last: TicketView | undefine
 function parseCursor(cursor: string | undefined): { index: number; after: number } {
   if (cursor === undefined) return { index: 0, after: 0 }
   const [index, after] = cursor.split(':').map(Number)
-  if (index === undefined || after === undefined || !Number.isInteger(index) || !Number.isInteger(after)) throw fail('INVALID_INPUT', { field: 'cursor', problem: 'is not one that tickets.list returned' })
+  if (index === undefined || after === undefined || !Number.isInteger(index) || !Number.isInteger(after))
+    throw fail('INVALID_INPUT', { field: 'cursor', problem: 'is not one that tickets.list returned' })
   return { index, after }
 }

@@ -10,7 +10,7 @@ import type { Chance, Clock } from '../ports.ts'
 import type { OpenProject, Projects } from '../projects.ts'
 import type { ResolvedSettings, Settings } from '../settings.ts'
 import type { CommandKind } from '../store/records.ts'
-import { BLOCKED_STATUS, isBlocked, isDraft, isFinal, isStarted, mayChange } from '../ticket.ts'
+import { BLOCKED_STATUS, isBlocked, isDraft, isStarted, mayChange } from '../ticket.ts'
 import type { BlockedAction, DraftTicket, Ticket } from '../ticket.ts'
 import { ticketReads } from './ticket-reads.ts'
 import { ticketView } from '../views.ts'
@@ -39,7 +39,8 @@ export function ticketCalls(env: TicketCallsEnv): TicketCalls {
     retry: ({ note, ...acting }) => command(env, acting, { kind: 'retry', payload: { note: note ?? null }, needs: 'retry' }),
     continue: (acting) => command(env, acting, { kind: 'continue', payload: null, needs: 'continue' }),
     release: (acting) => command(env, acting, { kind: 'release', payload: null, needs: 'release' }),
-    resolveTurn: ({ turnId, as, ...acting }) => command(env, acting, { kind: 'resolve_turn', target: turnId, payload: { as }, needs: 'resolve_turn' }),
+    resolveTurn: ({ turnId, as, ...acting }) =>
+      command(env, acting, { kind: 'resolve_turn', target: turnId, payload: { as }, needs: 'resolve_turn' }),
     submitGate: (input) => submitGate(env, input),
   }
 }
@@ -67,7 +68,8 @@ const modelsOf = (models: CreateInput['models']): Ticket['models'] =>
   models ? { ...(models.main ? { main: models.main } : {}), ...(models.members ? { members: models.members } : {}) } : null
 
 function checkDraft(registry: Registry, { title, pipeline }: { title?: string | undefined; pipeline?: string | undefined }): void {
-  if (title !== undefined && (title.trim() === '' || title.length > MAX_TITLE)) throw fail('INVALID_INPUT', { field: 'title', problem: `must have 1 to ${MAX_TITLE} characters` })
+  if (title !== undefined && (title.trim() === '' || title.length > MAX_TITLE))
+    throw fail('INVALID_INPUT', { field: 'title', problem: `must have 1 to ${MAX_TITLE} characters` })
   if (pipeline !== undefined) pinPipeline(registry, pipeline)
 }
 
@@ -141,7 +143,14 @@ async function command(env: TicketCallsEnv, { ticketId, actionId }: Acting, want
   const id = actionId ?? `act_${env.chance.hex(8)}`
   const ticket = await known(env, ticketId)
   if (!(await store.command(ticketId, id))) assertMay(ticket, wanted)
-  await store.submitCommand({ actionId: id, ticketId, kind: wanted.kind, target: wanted.target ?? null, payload: wanted.payload, at: env.clock.now() })
+  await store.submitCommand({
+    actionId: id,
+    ticketId,
+    kind: wanted.kind,
+    target: wanted.target ?? null,
+    payload: wanted.payload,
+    at: env.clock.now(),
+  })
   await env.worker.act(ticketId)
   return ticketView(await known(env, ticketId))
 }
@@ -154,27 +163,37 @@ function assertMay(ticket: Ticket, { kind, needs }: Command): void {
   if (needs === undefined) return
   if (!isBlocked(ticket)) return wrong(`a ticket that is ${BLOCKED_STATUS}`)
   // A blocked holder of the execution lease can always be told to release it.
-  if (needs !== 'release' && !ticket.blocked.actions.includes(needs)) wrong(`one that offers ${needs}; this one offers ${ticket.blocked.actions.join(', ')}`)
+  if (needs !== 'release' && !ticket.blocked.actions.includes(needs))
+    wrong(`one that offers ${needs}; this one offers ${ticket.blocked.actions.join(', ')}`)
 }
 
 /** The one door for people's decisions. Another hash than the artifact's newest is CONFLICT, and nothing changes. */
 async function submitGate(env: TicketCallsEnv, input: GateSubmission): Promise<TicketView> {
-  const { store } = env.projects.ofTicket(input.ticketId)
-  const ticket = await known(env, input.ticketId)
-  const again = await store.command(input.ticketId, input.actionId)
-  const entry = await store.inboxEntry(input.ticketId, input.gateId)
-  if (!entry || entry.kind !== 'gate') throw fail('GATE_UNKNOWN', { ticketId: input.ticketId, gateId: input.gateId, field: 'gateId' })
+  const { ticketId, gateId, actionId } = input
+  const { store } = env.projects.ofTicket(ticketId)
+  const ticket = await known(env, ticketId)
+  const entry = await store.inboxEntry(ticketId, gateId)
+  if (!entry || entry.kind !== 'gate') throw fail('GATE_UNKNOWN', { ticketId, gateId, field: 'gateId' })
   const { form, artifact } = entry.payload as unknown as GatePayload
-  const knownActions = form.actions.map((a) => a.id).join(', ')
-  if (!form.actions.some((a) => a.id === input.action)) throw fail('GATE_ACTION_UNKNOWN', { gateId: input.gateId, action: input.action, known: knownActions, field: 'action' })
-  if (!again && entry.state === 'closed') throw fail('GATE_CLOSED', { gateId: input.gateId })
-  if (!again && (isFinal(ticket) || !isStarted(ticket))) throw fail('GATE_CLOSED', { gateId: input.gateId })
-  const sha256 = input.expectedContentSha256 ?? null
-  if (artifact && approvesArtifact(form, input.action) && sha256 === null)
-    throw fail('GATE_HASH_MISSING', { action: input.action, artifact: artifact.kind, field: 'expectedContentSha256' })
+  const sha256 = checkDecision(input, { form, artifact })
+  // The same action again returns what the first did; a new one needs an open gate.
+  const again = await store.command(ticketId, actionId)
+  if (!again && (entry.state === 'closed' || !isStarted(ticket))) throw fail('GATE_CLOSED', { gateId })
   const payload: DecidePayload = { action: input.action, payload: input.payload ?? null, sha256: sha256 ?? artifact?.sha256 ?? null }
   const gate = { artifact: artifact?.kind ?? null, sha256 }
-  await store.submitCommand({ actionId: input.actionId, ticketId: input.ticketId, kind: 'decide', target: input.gateId, payload, gate, at: env.clock.now() })
-  await env.worker.act(input.ticketId)
-  return ticketView(await known(env, input.ticketId))
+  await store.submitCommand({ actionId, ticketId, kind: 'decide', target: gateId, payload, gate, at: env.clock.now() })
+  await env.worker.act(ticketId)
+  return ticketView(await known(env, ticketId))
+}
+
+/** A possible action, and for an approval the hash that the person saw. */
+function checkDecision(input: GateSubmission, { form, artifact }: Pick<GatePayload, 'form' | 'artifact'>): string | null {
+  const { gateId, action, expectedContentSha256: sha256 = null } = input
+  if (!form.actions.some((a) => a.id === action)) {
+    const possible = form.actions.map((a) => a.id).join(', ')
+    throw fail('GATE_ACTION_UNKNOWN', { gateId, action, known: possible, field: 'action' })
+  }
+  if (artifact && sha256 === null && approvesArtifact(form, action))
+    throw fail('GATE_HASH_MISSING', { action, artifact: artifact.kind, field: 'expectedContentSha256' })
+  return sha256
 }

@@ -13,7 +13,12 @@ type OfPhase = { readonly phase: string; readonly attempt: number }
 export interface EventData {
   'ticket.created': { title: string; pipeline: string }
   'ticket.updated': { fields: readonly string[] }
-  'ticket.started': { pipeline: string; branch: string; baseCommit: string; phases: readonly { phase: string; label: string; group: string }[] }
+  'ticket.started': {
+    pipeline: string
+    branch: string
+    baseCommit: string
+    phases: readonly { phase: string; label: string; group: string }[]
+  }
   'ticket.status': { status: TicketStatus; waitingFor?: WaitingFor; until?: number }
   'ticket.blocked': OfPhase & { code: string; message: string; hint: string; actions: readonly BlockedAction[]; evidence?: Json }
   'ticket.command': { kind: string; actionId: string }
@@ -25,43 +30,76 @@ export interface EventData {
   'turn.intended': OfTurn & { ordinal: number; model: string; sessionId: string; reason: string }
   'turn.sent': OfTurn & { post: number }
   'turn.admitted': OfTurn
-  'turn.settled': OfTurn & { how: string; finish: string | null; text: string; tokens: Tokens | null; cost: number | null; error: RemoteError | null; ms: number }
+  'turn.settled': OfTurn & {
+    how: string
+    finish: string | null
+    text: string
+    tokens: Tokens | null
+    cost: number | null
+    error: RemoteError | null
+    ms: number
+  }
   'turn.uncertain': OfTurn & { problem: string; evidence: Json }
   'turn.ran_twice': OfTurn & { chains: number }
   'turn.unverified': OfTurn & { problem: string }
   'prompt.invalid': OfPhase & { prompt: string; turnId: string; problem: string; again: boolean }
   'prompt.recorded': OfPhase & { prompt: string; ok: boolean; why: string | null; repairs: readonly string[] }
-  'text': OfTurn & { partId: string; text: string; owner: string | null }
-  'reasoning': OfTurn & { partId: string; text: string; owner: string | null }
-  'tool': OfTurn & { partId: string; tool: string; state: ToolState; title: string | null; input: Json; output: string | null; cut: boolean; owner: string | null }
+  text: OfTurn & { partId: string; text: string; owner: string | null }
+  reasoning: OfTurn & { partId: string; text: string; owner: string | null }
+  tool: OfTurn & {
+    partId: string
+    tool: string
+    state: ToolState
+    title: string | null
+    input: Json
+    output: string | null
+    cut: boolean
+    owner: string | null
+  }
   'step.finished': OfTurn & { partId: string; reason: string; tokens: Tokens | null; cost: number | null; owner: string | null }
   'session.status': OfTurn & { status: string; attempt?: number; message?: string; next?: number }
   'session.error': OfTurn & { error: RemoteError }
-  'todo': OfTurn & { todos: readonly { content: string; status: string; priority: string }[] }
+  todo: OfTurn & { todos: readonly { content: string; status: string; priority: string }[] }
   'file.edited': { file: string }
   'question.asked': OfPhase & { requestId: string; sessionId: string; questions: Json }
   'question.closed': { requestId: string; how: string; answers: Json; reason: string | null }
   'question.detached': { requestId: string; reason: string }
   'permission.asked': OfPhase & { requestId: string; sessionId: string; permission: string; patterns: readonly string[] }
   'permission.closed': { requestId: string; how: string; reason: string | null }
-  'gate.opened': OfPhase & { gateId: string; title: string; kind: string; actions: readonly string[]; artifact: string | null; sha256: string | null }
+  'gate.opened': OfPhase & {
+    gateId: string
+    title: string
+    kind: string
+    actions: readonly string[]
+    artifact: string | null
+    sha256: string | null
+  }
   'gate.decided': OfPhase & { gateId: string; action: string; sha256: string | null }
   'gate.closed': { gateId: string; reason: string }
   'artifact.saved': OfPhase & { kind: string; revision: number; sha256: string; bytes: number }
   'item.changed': { id: string; title: string; state: string; iteration: number; commit: string | null }
   'step.recorded': OfPhase & { name: string }
-  'command.finished': OfPhase & { name: string; command: string; exitCode: number | null; timedOut: boolean; output: string; durationMs: number }
+  'command.finished': OfPhase & {
+    name: string
+    command: string
+    exitCode: number | null
+    timedOut: boolean
+    output: string
+    durationMs: number
+  }
   'context.trimmed': OfPhase & { prompt: string; trims: readonly { source: string; before: number; after: number; how: string }[] }
   'lease.waiting': { holder: string | null }
-  'recovered': { found: string; did: string }
-  'plugin': OfPhase & { name: string; data: Json }
+  recovered: { found: string; did: string }
+  plugin: OfPhase & { name: string; data: Json }
 }
 export type EventType = keyof EventData
 
 /** An event before it has a number. */
 export type NewEvent = { [T in EventType]: { readonly type: T; readonly data: EventData[T]; readonly key?: string } }[EventType]
 /** A numbered event. `id` is `<epoch>.<seq>`: what a client gives back to resume. */
-export type DurableEvent = { [T in EventType]: { readonly seq: number; readonly id: string; readonly type: T; readonly at: number; readonly data: EventData[T] } }[EventType]
+export type DurableEvent = {
+  [T in EventType]: { readonly seq: number; readonly id: string; readonly type: T; readonly at: number; readonly data: EventData[T] }
+}[EventType]
 
 /**
  * `event('text', {…}, key)`. With a key the event is appended once per ticket and key, however often it is seen: the

@@ -37,58 +37,94 @@ export interface EventFeed {
   close(): void
 }
 
-export function createEventFeed(store: Pick<Store, 'events' | 'onAppend' | 'epoch'>, clock: Clock): EventFeed {
-  const readers = new Map<string, Set<Reader>>()
-  const openParts = new Map<string, Map<string, OpenPart>>()
-  const readersOf = (ticketId: string): Iterable<Reader> => readers.get(ticketId) ?? []
+type Log = Pick<Store, 'events' | 'onAppend' | 'epoch'>
+
+export function createEventFeed(store: Log, clock: Clock): EventFeed {
+  const readers = new Readers()
+  const parts = new OpenParts()
   const off = store.onAppend((ticketId) => {
-    for (const reader of readersOf(ticketId)) {
+    for (const reader of readers.of(ticketId)) {
       reader.dirty = true
       reader.wake()
     }
   })
-  const snapshots = (ticketId: string): LiveEvent[] =>
-    [...(openParts.get(ticketId)?.values() ?? [])].map((part) => ({ type: 'part.snapshot', ...part }))
-
   return {
-    delta(ticketId, part) {
-      const parts = openParts.get(ticketId) ?? new Map<string, OpenPart>()
-      openParts.set(ticketId, parts)
-      const open = parts.get(part.partId) ?? { ...part, text: '' }
-      const live: LiveEvent = { type: 'delta', ...part, offset: open.text.length }
-      open.text += part.text
-      parts.set(part.partId, open)
-      for (const reader of readersOf(ticketId)) push(reader, live)
+    delta: (ticketId, part) => {
+      const live = parts.grow(ticketId, part)
+      for (const reader of readers.of(ticketId)) push(reader, live)
     },
-    closePart(ticketId, partId) {
-      const parts = openParts.get(ticketId)
-      parts?.delete(partId)
-      if (parts?.size === 0) openParts.delete(ticketId)
-    },
+    closePart: (ticketId, partId) => parts.close(ticketId, partId),
     async *follow({ ticketId, after, gap, signal }) {
-      const reader: Reader = { live: gap === null ? [] : [{ type: 'gap', reason: gap }], overflowed: true, dirty: true, wake: () => undefined }
-      const group = readers.get(ticketId) ?? new Set()
-      readers.set(ticketId, group.add(reader))
+      const reader = readers.add(ticketId, gap)
       let cursor = after
       try {
         while (!signal.aborted) {
-          const events = reader.dirty ? await page(store, ticketId, cursor, reader) : []
+          const events = reader.dirty ? await page(store, ticketId, { cursor, reader }) : []
           cursor = events.at(-1)?.seq ?? cursor
-          const live = reader.dirty ? [] : takeLive(reader, () => snapshots(ticketId))
+          const live = reader.dirty ? [] : takeLive(reader, () => parts.snapshots(ticketId))
           if (events.length > 0 || live.length > 0) yield { id: `${store.epoch}.${cursor}`, events, live }
           else if (!reader.dirty) await nextNews(reader, clock, signal)
         }
       } finally {
-        group.delete(reader)
-        if (group.size === 0) readers.delete(ticketId)
+        readers.remove(ticketId, reader)
       }
     },
     close: off,
   }
 }
 
+class Readers {
+  readonly #byTicket = new Map<string, Set<Reader>>()
+
+  of(ticketId: string): Iterable<Reader> {
+    return this.#byTicket.get(ticketId) ?? []
+  }
+  add(ticketId: string, gap: string | null): Reader {
+    // It begins as one that lagged: after the replay it gets snapshots of what is open.
+    const reader: Reader = {
+      live: gap === null ? [] : [{ type: 'gap', reason: gap }],
+      overflowed: true,
+      dirty: true,
+      wake: () => undefined,
+    }
+    this.#byTicket.set(ticketId, (this.#byTicket.get(ticketId) ?? new Set()).add(reader))
+    return reader
+  }
+  remove(ticketId: string, reader: Reader): void {
+    const group = this.#byTicket.get(ticketId)
+    group?.delete(reader)
+    if (group?.size === 0) this.#byTicket.delete(ticketId)
+  }
+}
+
+/** Text so far of the parts that the model is writing now. */
+class OpenParts {
+  readonly #byTicket = new Map<string, Map<string, OpenPart>>()
+
+  grow(ticketId: string, part: OpenPart): LiveEvent {
+    const parts = this.#byTicket.get(ticketId) ?? new Map<string, OpenPart>()
+    const open = parts.get(part.partId) ?? { ...part, text: '' }
+    const live: LiveEvent = { type: 'delta', ...part, offset: open.text.length }
+    open.text += part.text
+    this.#byTicket.set(ticketId, parts.set(part.partId, open))
+    return live
+  }
+  close(ticketId: string, partId: string): void {
+    const parts = this.#byTicket.get(ticketId)
+    parts?.delete(partId)
+    if (parts?.size === 0) this.#byTicket.delete(ticketId)
+  }
+  snapshots(ticketId: string): LiveEvent[] {
+    return [...(this.#byTicket.get(ticketId)?.values() ?? [])].map((part) => ({ type: 'part.snapshot', ...part }))
+  }
+}
+
 /** A full page leaves the reader dirty: there may be more, and live events wait until all durable ones before them are out. */
-async function page(store: Pick<Store, 'events'>, ticketId: string, cursor: number, reader: Reader): Promise<readonly DurableEvent[]> {
+async function page(
+  store: Log,
+  ticketId: string,
+  { cursor, reader }: { cursor: number; reader: Reader },
+): Promise<readonly DurableEvent[]> {
   reader.dirty = false
   const events = await store.events(ticketId, cursor, PAGE)
   if (events.length === PAGE) reader.dirty = true

@@ -15,15 +15,25 @@ export interface AnswerEnv {
 }
 type Answers = readonly (readonly string[])[]
 
-export const questionsOf = (entry: InboxRecord): readonly QuestionItem[] => (entry.payload as unknown as { questions: readonly QuestionItem[] }).questions
+export const questionsOf = (entry: InboxRecord): readonly QuestionItem[] =>
+  (entry.payload as unknown as { questions: readonly QuestionItem[] }).questions
 
 export async function replyQuestion(env: AnswerEnv, ticketId: string, answer: { requestId: string; answers: Answers }): Promise<void> {
   const entry = await openEntry(env, ticketId, answer.requestId)
   checkAnswers(questionsOf(entry), answer.answers)
-  await send(env, entry, { answer: answer.answers, how: 'answered', reason: null, act: (directory) => env.adapter.replyQuestion(entry.id, directory, answer.answers) })
+  await send(env, entry, {
+    answer: answer.answers,
+    how: 'answered',
+    reason: null,
+    act: (directory) => env.adapter.replyQuestion(entry.id, directory, answer.answers),
+  })
 }
 
-export async function rejectQuestion(env: AnswerEnv, ticketId: string, rejection: { requestId: string; reason: string | null }): Promise<void> {
+export async function rejectQuestion(
+  env: AnswerEnv,
+  ticketId: string,
+  rejection: { requestId: string; reason: string | null },
+): Promise<void> {
   const entry = await openEntry(env, ticketId, rejection.requestId)
   await send(env, entry, {
     answer: null,
@@ -36,7 +46,11 @@ export async function rejectQuestion(env: AnswerEnv, ticketId: string, rejection
   })
 }
 
-export async function replyPermission(env: AnswerEnv, ticketId: string, given: { requestId: string; reply: 'once' | 'always' | 'reject'; message: string | null }): Promise<void> {
+export async function replyPermission(
+  env: AnswerEnv,
+  ticketId: string,
+  given: { requestId: string; reply: 'once' | 'always' | 'reject'; message: string | null },
+): Promise<void> {
   const entry = await openEntry(env, ticketId, given.requestId)
   const message = given.message === null ? {} : { message: given.message }
   await send(env, entry, {
@@ -53,8 +67,10 @@ export async function replyPermission(env: AnswerEnv, ticketId: string, given: {
 
 async function openEntry({ store }: AnswerEnv, ticketId: string, requestId: string): Promise<InboxRecord> {
   const entry = await store.inboxEntry(ticketId, requestId)
-  if (!entry || (entry.kind !== 'question' && entry.kind !== 'permission')) throw fail('QUESTION_UNKNOWN', { ticketId, requestId, field: 'requestId' })
-  if (entry.state === 'closed' && entry.answer === null && entry.reason !== null) throw fail('QUESTION_UNKNOWN', { ticketId, requestId, reason: entry.reason })
+  if (!entry || (entry.kind !== 'question' && entry.kind !== 'permission'))
+    throw fail('QUESTION_UNKNOWN', { ticketId, requestId, field: 'requestId' })
+  if (entry.state === 'closed' && entry.answer === null && entry.reason !== null)
+    throw fail('QUESTION_UNKNOWN', { ticketId, requestId, reason: entry.reason })
   return entry
 }
 

@@ -41,7 +41,8 @@ export class Requests {
     const questions = await adapter.listPendingQuestions(turn.directory, options)
     const permissions = await adapter.listPendingPermissions(turn.directory, options)
     for (const question of questions) if (await this.#belongs(question.sessionId, turn)) await this.#openQuestion(question, turn, budget)
-    for (const permission of permissions) if (await this.#belongs(permission.sessionId, turn)) await this.#openPermission(permission, turn, budget)
+    for (const permission of permissions)
+      if (await this.#belongs(permission.sessionId, turn)) await this.#openPermission(permission, turn, budget)
   }
 
   /** The turn's own session, or a sub-agent's at any depth: by the hub's memory, else by the parent chain. */
@@ -64,14 +65,33 @@ export class Requests {
   #openQuestion(question: RemoteQuestion, turn: TurnRecord, budget: Budget): Promise<void> {
     const payload = { questions: question.questions, messageId: question.messageId } as unknown as Json
     const { requestId, sessionId, questions } = question
-    const opened = event('question.asked', { phase: turn.phase, attempt: turn.attempt, requestId, sessionId, questions: questions as unknown as Json }, `question:${requestId}`)
+    const opened = event(
+      'question.asked',
+      { phase: turn.phase, attempt: turn.attempt, requestId, sessionId, questions: questions as unknown as Json },
+      `question:${requestId}`,
+    )
     return this.#open({ kind: 'question', requestId, sessionId, payload, opened, actions: ['reply', 'reject'] }, turn, budget)
   }
 
   #openPermission(asked: RemotePermission, turn: TurnRecord, budget: Budget): Promise<void> {
     const { requestId, sessionId, permission, patterns } = asked
-    const opened = event('permission.asked', { phase: turn.phase, attempt: turn.attempt, requestId, sessionId, permission, patterns }, `permission:${requestId}`)
-    return this.#open({ kind: 'permission', requestId, sessionId, payload: { permission, patterns, metadata: asked.metadata }, opened, actions: ['once', 'always', 'reject'] }, turn, budget)
+    const opened = event(
+      'permission.asked',
+      { phase: turn.phase, attempt: turn.attempt, requestId, sessionId, permission, patterns },
+      `permission:${requestId}`,
+    )
+    return this.#open(
+      {
+        kind: 'permission',
+        requestId,
+        sessionId,
+        payload: { permission, patterns, metadata: asked.metadata },
+        opened,
+        actions: ['once', 'always', 'reject'],
+      },
+      turn,
+      budget,
+    )
   }
 
   async #open(request: OpenedRequest, turn: TurnRecord, budget: Budget): Promise<void> {
@@ -88,13 +108,20 @@ export class Requests {
     end.budget.resume(requestId)
     const entry = await store.inboxEntry(fence.ticketId, requestId)
     if (!entry || entry.state === 'closed') return
-    await store.closeRequest({ ticketId: fence.ticketId, id: requestId, how: end.how, reason: entry.state === 'open' ? 'by another client of OpenCode' : null, at: clock.now() })
+    await store.closeRequest({
+      ticketId: fence.ticketId,
+      id: requestId,
+      how: end.how,
+      reason: entry.state === 'open' ? 'by another client of OpenCode' : null,
+      at: clock.now(),
+    })
   }
 
   async #markRejected(turn: TurnRecord): Promise<void> {
     const { store, fence, clock } = this.#driving
     const now = await store.turn(turn.turnId)
-    if (now && !now.stopping && !now.settlement) await store.markStopping(fence, { turnId: turn.turnId, stopping: 'rejected', at: clock.now() })
+    if (now && !now.stopping && !now.settlement)
+      await store.markStopping(fence, { turnId: turn.turnId, stopping: 'rejected', at: clock.now() })
   }
 }
 

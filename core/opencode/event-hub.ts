@@ -81,7 +81,7 @@ export function createEventHub(options: EventHubOptions): EventHub {
     watch: (sessionId, listener) => tree.watch(sessionId, (event, owner) => guarded(report, () => listener(event, owner))),
     watchDirectory: (directory, listener) => addTo(directories, directory, listener),
     onStream: (listener) => stream.listen(listener),
-    ownerOf: tree.ownerOf,
+    ownerOf: (sessionId) => tree.ownerOf(sessionId),
     state: () => ({ ...stream.state(), watchedSessions: tree.watched() }),
     close: async () => {
       closing.abort()

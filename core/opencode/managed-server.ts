@@ -132,7 +132,7 @@ async function tryStart(plan: Plan, port: number): Promise<Started | { readonly 
   giveUp.abort()
   if (typeof reason === 'string' || child.pid === undefined) {
     if (child.pid !== undefined) await endGroup(plan, child.pid, () => child.exitCode === null && child.signalCode === null)
-    return { problem: `${String(reason)}${tail(folder.log)}` }
+    return { problem: `${typeof reason === 'string' ? reason : 'it has no pid'}${tail(folder.log)}` }
   }
   const version = reason.version ?? ''
   const record = {

@@ -37,5 +37,7 @@ export function classifyReconnect(facts: ReconnectFacts): ReconnectClass {
 }
 
 /** The nonce is carried in title and metadata, so that a session created just before a crash is found again. */
-export const sessionTitle = (row: Pick<SessionRecord, 'slot' | 'nonce'>, name: string): string => `LoopTroop ${row.slot.ticketId} ${name} [${row.nonce}]`
-export const carriesNonce = (session: RemoteSession, nonce: string): boolean => session.metadata?.['looptroop'] === nonce || session.title.endsWith(`[${nonce}]`)
+export const sessionTitle = (row: Pick<SessionRecord, 'slot' | 'nonce'>, name: string): string =>
+  `LoopTroop ${row.slot.ticketId} ${name} [${row.nonce}]`
+export const carriesNonce = (session: RemoteSession, nonce: string): boolean =>
+  session.metadata?.['looptroop'] === nonce || session.title.endsWith(`[${nonce}]`)

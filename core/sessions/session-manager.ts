@@ -44,18 +44,26 @@ export async function ownSession(driving: Driving, options: OwnOptions): Promise
 }
 
 /** The four checks of a reconnect. `reconnected` returns the row under this driver's generation. */
-export async function validateAndReconnect(driving: Driving, row: SessionRecord): Promise<{ found: ReconnectClass; session: SessionRecord; problem: string | null }> {
+export async function validateAndReconnect(
+  driving: Driving,
+  row: SessionRecord,
+): Promise<{ found: ReconnectClass; session: SessionRecord; problem: string | null }> {
   const ticket = await driving.store.getTicket(row.slot.ticketId)
   const owned = await driving.store.sessionInSlot(row.slot)
   const looked = await look(driving, row)
   const found = classifyReconnect({
     ticketExists: ticket !== null,
-    samePhase: ticket !== null && (isDriven(ticket) || isBlocked(ticket)) && ticket.phase === row.slot.phase && ticket.attempt === row.slot.phaseAttempt,
+    samePhase:
+      ticket !== null &&
+      (isDriven(ticket) || isBlocked(ticket)) &&
+      ticket.phase === row.slot.phase &&
+      ticket.attempt === row.slot.phaseAttempt,
     owned: owned?.nonce === row.nonce,
     sameOpencode: row.opencodeId === driving.opencode.adapter.opencodeId,
     remote: looked.remote,
   })
-  const session = found === 'reconnected' ? await driving.store.adoptSession(driving.fence, { nonce: row.nonce, at: driving.clock.now() }) : row
+  const session =
+    found === 'reconnected' ? await driving.store.adoptSession(driving.fence, { nonce: row.nonce, at: driving.clock.now() }) : row
   return { found, session, problem: looked.problem }
 }
 
@@ -71,7 +79,10 @@ export async function abandon(driving: Driving, row: SessionRecord, reason: stri
 export const complete = (driving: Driving, row: SessionRecord, reason: string): Promise<void> =>
   driving.store.endSession(driving.fence, { nonce: row.nonce, state: 'ended', reason, at: driving.clock.now() })
 
-async function look(driving: Driving, row: SessionRecord): Promise<{ remote: RemoteSession | null | 'unreadable'; problem: string | null }> {
+async function look(
+  driving: Driving,
+  row: SessionRecord,
+): Promise<{ remote: RemoteSession | null | 'unreadable'; problem: string | null }> {
   if (row.sessionId === null) return { remote: null, problem: null }
   try {
     return { remote: await driving.opencode.adapter.getSession(row.sessionId, { signal: driving.signal }), problem: null }
@@ -100,7 +111,14 @@ async function reconnect(driving: Driving, row: SessionRecord): Promise<Owned['s
 async function create(driving: Driving, options: OwnOptions): Promise<Owned['session']> {
   const { store, fence, clock, opencode } = driving
   const nonce = driving.chance.hex(8)
-  const row = await store.claimSlot(fence, { nonce, slot: options.slot, opencodeId: opencode.adapter.opencodeId, directory: options.directory, model: options.model, at: clock.now() })
+  const row = await store.claimSlot(fence, {
+    nonce,
+    slot: options.slot,
+    opencodeId: opencode.adapter.opencodeId,
+    directory: options.directory,
+    model: options.model,
+    at: clock.now(),
+  })
   const problems: string[] = []
   for (const delay of [0, ...CREATE_DELAYS_MS]) {
     if (delay > 0) await clock.sleep(delay, driving.signal)
@@ -113,7 +131,12 @@ async function create(driving: Driving, options: OwnOptions): Promise<Owned['ses
         { directory: options.directory, title: sessionTitle(row, options.name), metadata: { looptroop: nonce }, rules: options.rules },
         { signal: driving.signal },
       )
-      return (await store.activateSession(fence, { nonce, sessionId: remote.id, directory: remote.directory, at: clock.now() })) as Owned['session']
+      return (await store.activateSession(fence, {
+        nonce,
+        sessionId: remote.id,
+        directory: remote.directory,
+        at: clock.now(),
+      })) as Owned['session']
     } catch (error) {
       if (driving.signal.aborted || isCode(error, 'LEASE_LOST')) throw error
       problems.push(messageOf(error))
@@ -137,9 +160,20 @@ async function adoptByNonce(driving: Driving, row: SessionRecord, endWhenAbsent 
   })
   if (remote) {
     const at = driving.clock.now()
-    return (await driving.store.activateSession(driving.fence, { nonce: row.nonce, sessionId: remote.id, directory: remote.directory, at })) as Owned['session']
+    return (await driving.store.activateSession(driving.fence, {
+      nonce: row.nonce,
+      sessionId: remote.id,
+      directory: remote.directory,
+      at,
+    })) as Owned['session']
   }
-  if (endWhenAbsent) await driving.store.endSession(driving.fence, { nonce: row.nonce, state: 'abandoned', reason: 'OpenCode has no session with its nonce', at: driving.clock.now() })
+  if (endWhenAbsent)
+    await driving.store.endSession(driving.fence, {
+      nonce: row.nonce,
+      state: 'abandoned',
+      reason: 'OpenCode has no session with its nonce',
+      at: driving.clock.now(),
+    })
   return null
 }
 

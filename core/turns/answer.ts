@@ -31,7 +31,13 @@ function sumTokens(answer: readonly RemoteMessage[]): Tokens | null {
   const known = answer.flatMap((m) => (m.tokens ? [m.tokens] : []))
   if (known.length === 0) return null
   const sum = (key: keyof Tokens): number => known.reduce((n, t) => n + t[key], 0)
-  return { input: sum('input'), output: sum('output'), reasoning: sum('reasoning'), cacheRead: sum('cacheRead'), cacheWrite: sum('cacheWrite') }
+  return {
+    input: sum('input'),
+    output: sum('output'),
+    reasoning: sum('reasoning'),
+    cacheRead: sum('cacheRead'),
+    cacheWrite: sum('cacheWrite'),
+  }
 }
 
 const sumOrNull = (values: readonly (number | null)[]): number | null => {

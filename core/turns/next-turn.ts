@@ -48,10 +48,15 @@ export async function nextTurn<T>(facts: PromptFacts<T>): Promise<NextTurn<T>> {
   return orContinue(invalid(facts, `it still says that the work is not finished after ${facts.rules.keepWorking} further turns`))
 }
 
-const whyOf = (failure: Failure): TurnedWhy => (failure.kind === 'timed_out' ? 'timed_out' : failure.kind === 'rejected' ? 'rejected' : 'failed')
+const whyOf = (failure: Failure): TurnedWhy =>
+  failure.kind === 'timed_out' ? 'timed_out' : failure.kind === 'rejected' ? 'rejected' : 'failed'
 
 function invalid<T>(facts: PromptFacts<T>, problem: string): NextTurn<T> {
   const last = facts.turns.at(-1)
   const error = fail('ANSWER_INVALID', { prompt: facts.name, tries: facts.turns.length, problem })
-  return { do: 'fail', why: 'invalid', failure: { kind: 'invalid', error, retry: 'rules', continuable: null, turnId: last?.turnId ?? null } }
+  return {
+    do: 'fail',
+    why: 'invalid',
+    failure: { kind: 'invalid', error, retry: 'rules', continuable: null, turnId: last?.turnId ?? null },
+  }
 }

@@ -24,7 +24,11 @@ export interface TurnOptions extends PhaseAt {
 }
 
 /** Owns a session for the slot (reconnected or created), then runs the turn in it. */
-export async function runOpenCodePrompt(driving: Driving, own: OwnOptions, turn: TurnOptions): Promise<{ turn: TurnRecord; session: SessionRecord }> {
+export async function runOpenCodePrompt(
+  driving: Driving,
+  own: OwnOptions,
+  turn: TurnOptions,
+): Promise<{ turn: TurnRecord; session: SessionRecord }> {
   const owned = await ownSession(driving, own)
   const settled = await runOpenCodeSessionPrompt(driving, { session: owned.session, fresh: owned.fresh }, turn)
   return { turn: settled, session: owned.session }

@@ -31,10 +31,28 @@ export function partEvent(sessionId: string, part: RemotePart, of: OfTurn): NewE
       if (part.state === 'pending') return null
       const output = part.output === null ? null : cut(part.output, MAX_OUTPUT)
       const { tool, state, title, input } = part
-      return event('tool', { ...base(of), partId: part.id, tool, state, title, input, output: output?.text ?? null, cut: output?.cut ?? false, owner: of.owner }, key(state))
+      return event(
+        'tool',
+        {
+          ...base(of),
+          partId: part.id,
+          tool,
+          state,
+          title,
+          input,
+          output: output?.text ?? null,
+          cut: output?.cut ?? false,
+          owner: of.owner,
+        },
+        key(state),
+      )
     }
     case 'step-finish':
-      return event('step.finished', { ...base(of), partId: part.id, reason: part.reason, tokens: part.tokens, cost: part.cost, owner: of.owner }, key('finished'))
+      return event(
+        'step.finished',
+        { ...base(of), partId: part.id, reason: part.reason, tokens: part.tokens, cost: part.cost, owner: of.owner },
+        key('finished'),
+      )
     default:
       return null
   }
@@ -52,7 +70,12 @@ export function streamEvent(seen: OpencodeEvent, of: OfTurn): NewEvent | null {
   switch (seen.type) {
     case 'session.status': {
       const s = seen.status
-      if (s.type === 'retry') return event('session.status', { ...base(of), status: s.type, attempt: s.attempt, message: s.message, next: s.next }, `${seen.sessionId}:${of.turn.turnId}:retry:${s.attempt}`)
+      if (s.type === 'retry')
+        return event(
+          'session.status',
+          { ...base(of), status: s.type, attempt: s.attempt, message: s.message, next: s.next },
+          `${seen.sessionId}:${of.turn.turnId}:retry:${s.attempt}`,
+        )
       return null
     }
     case 'session.error':

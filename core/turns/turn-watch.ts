@@ -131,7 +131,8 @@ export class TurnWatch {
   #onSession(seen: OpencodeEvent & { sessionId: string }): void {
     const made = streamEvent(seen, this.#ofTurn(seen.sessionId))
     if (made) this.#append([made])
-    const ends = seen.type === 'session.error' || seen.type === 'session.deleted' || (seen.type === 'session.status' && seen.status.type === 'idle')
+    const ends =
+      seen.type === 'session.error' || seen.type === 'session.deleted' || (seen.type === 'session.status' && seen.status.type === 'idle')
     if (ends && seen.sessionId === this.#turn.sessionId) this.#give('look')
   }
 

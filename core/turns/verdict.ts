@@ -36,7 +36,13 @@ export interface TurnFacts {
 
 export type Verdict = { readonly row: number; readonly chains: number } & (
   | { readonly do: 'return' }
-  | { readonly do: 'settle'; readonly how: SettledHow; readonly answer: readonly RemoteMessage[]; readonly finish: string | null; readonly error: RemoteError | null }
+  | {
+      readonly do: 'settle'
+      readonly how: SettledHow
+      readonly answer: readonly RemoteMessage[]
+      readonly finish: string | null
+      readonly error: RemoteError | null
+    }
   | { readonly do: 'unverified'; readonly why: string }
   | { readonly do: 'wait'; readonly ms: number }
   | { readonly do: 'post'; readonly restart: boolean }

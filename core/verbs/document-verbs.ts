@@ -5,10 +5,21 @@ import { toJson, sha256 } from '../json.ts'
 import type { ArtifactRecord } from '../store/records.ts'
 import type { RunContext } from './run-context.ts'
 
-const view = (a: ArtifactRecord): ArtifactView => ({ kind: a.kind, phase: a.phase, attempt: a.attempt, revision: a.revision, content: a.content, sha256: a.sha256 })
+const view = (a: ArtifactRecord): ArtifactView => ({
+  kind: a.kind,
+  phase: a.phase,
+  attempt: a.attempt,
+  revision: a.revision,
+  content: a.content,
+  sha256: a.sha256,
+})
 
 /** What is recorded is the revision: artifacts are immutable, so a replay reads the same content. */
-export async function readVerb(run: RunContext, kind: string, from: { phase?: string; attempt?: number } = {}): Promise<ArtifactView | null> {
+export async function readVerb(
+  run: RunContext,
+  kind: string,
+  from: { phase?: string; attempt?: number } = {},
+): Promise<ArtifactView | null> {
   const { journal, driving, ticket } = run
   const revision = await journal.record<number | null>({
     name: journal.numbered(`read:${kind}`),
@@ -20,7 +31,11 @@ export async function readVerb(run: RunContext, kind: string, from: { phase?: st
   return found && view(found)
 }
 
-export async function saveVerb(run: RunContext, kind: string, document: { content: string | Json; derivedFrom: readonly string[] }): Promise<ArtifactView> {
+export async function saveVerb(
+  run: RunContext,
+  kind: string,
+  document: { content: string | Json; derivedFrom: readonly string[] },
+): Promise<ArtifactView> {
   const { journal, driving, ticket } = run
   const content = typeof document.content === 'string' ? document.content : stringify(document.content)
   const revision = await journal.record<number>({
@@ -41,7 +56,12 @@ export function itemVerbs(run: RunContext): PhaseRun['items'] {
   const { journal, driving, ticket } = run
   return {
     list: async () => {
-      const items = await journal.record({ name: journal.numbered('items'), verb: 'items.list', input: null, effect: async () => toJson(await driving.store.items(ticket.id)) })
+      const items = await journal.record({
+        name: journal.numbered('items'),
+        verb: 'items.list',
+        input: null,
+        effect: async () => toJson(await driving.store.items(ticket.id)),
+      })
       return items as unknown as readonly Item[]
     },
     put: async (id: string, patch: ItemPatch) => {
@@ -49,7 +69,7 @@ export function itemVerbs(run: RunContext): PhaseRun['items'] {
         name: journal.numbered(`item:${id}`),
         verb: 'items.put',
         input: toJson(patch),
-        effect: async () => ((await driving.store.putItem(driving.fence, { id, patch, at: driving.clock.now() })), null),
+        effect: async () => (await driving.store.putItem(driving.fence, { id, patch, at: driving.clock.now() }), null),
       })
     },
   }

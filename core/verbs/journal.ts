@@ -71,7 +71,8 @@ export class Journal {
   visit(name: string, verb: string, input: Json): StepRecord | null {
     this.#enter(name, verb)
     const known = this.#steps.get(name)
-    if (known && (known.verb !== verb || known.inputHash !== hashOf(input))) throw fail('REPLAY_INPUT_CHANGED', { phase: this.at.phase, name })
+    if (known && (known.verb !== verb || known.inputHash !== hashOf(input)))
+      throw fail('REPLAY_INPUT_CHANGED', { phase: this.at.phase, name })
     if (this.#prompts.has(name)) throw fail('REPLAY_INPUT_CHANGED', { phase: this.at.phase, name })
     return known ?? null
   }
@@ -135,7 +136,8 @@ export class Journal {
   /** After a run returned: everything it started has settled, and it visited all that is recorded. */
   checkFinished(): void {
     const { phase } = this.at
-    if (this.#parked.size > 0) throw fail('PLUGIN_FAILED', { phase, problem: `finished while ${[...this.#parked.keys()].join(', ')} still waits` })
+    if (this.#parked.size > 0)
+      throw fail('PLUGIN_FAILED', { phase, problem: `finished while ${[...this.#parked.keys()].join(', ')} still waits` })
     const missed = [...this.#steps.keys(), ...this.#prompts.keys()].filter((name) => !this.#visited.has(name))
     if (missed.length > 0) throw fail('REPLAY_DIVERGED', { phase, names: missed.join(', ') })
   }

@@ -35,17 +35,27 @@ interface Asked<T> {
 
 export async function promptVerb<T>(run: RunContext, name: string, options: PromptOptions<T>): Promise<Turned<T>> {
   const asked = ask(run, name, options)
-  const inputHash = hashOf({ template: asked.template, tools: asked.tools, slot: asked.slot, format: asked.output.format, tag: asked.output.tag ?? null, example: asked.output.example })
+  const inputHash = hashOf({
+    template: asked.template,
+    tools: asked.tools,
+    slot: asked.slot,
+    format: asked.output.format,
+    tag: asked.output.tag ?? null,
+    example: asked.output.example,
+  })
   const known = run.journal.visitPrompt(name, inputHash)
   if (known?.state === 'done') return known.result as unknown as Turned<T>
   return run.journal.busy(async () => {
     const { driving, journal } = run
-    const record = known ?? (await driving.store.beginPrompt(driving.fence, { ...journal.at, name, slot: asked.slot, inputHash, at: driving.clock.now() }))
+    const record =
+      known ??
+      (await driving.store.beginPrompt(driving.fence, { ...journal.at, name, slot: asked.slot, inputHash, at: driving.clock.now() }))
     await run.assertModel(asked.model)
     const tree = await treeBefore(run, asked)
     const end = await converse(run, asked, record)
     await assertUntouched(run, asked, tree)
-    const turned: Turned<T> = end.do === 'value' ? { ok: true, value: end.value } : { ok: false, why: end.why, error: recordFailure(end.failure) }
+    const turned: Turned<T> =
+      end.do === 'value' ? { ok: true, value: end.value } : { ok: false, why: end.why, error: recordFailure(end.failure) }
     const session = await driving.store.sessionInSlot(asked.slot)
     await driving.store.completePrompt(driving.fence, {
       ...journal.at,
@@ -62,7 +72,11 @@ export async function promptVerb<T>(run: RunContext, name: string, options: Prom
 type End<T> = Extract<NextTurn<T>, { do: 'value' | 'fail' }>
 
 /** Success ends the session unless it is kept; a failure that Continue may mend keeps it; any other gives it up. */
-function endOf<T>(session: SessionRecord, asked: Asked<T>, end: End<T>): { nonce: string; state: 'ended' | 'abandoned'; reason: string } | null {
+function endOf<T>(
+  session: SessionRecord,
+  asked: Asked<T>,
+  end: End<T>,
+): { nonce: string; state: 'ended' | 'abandoned'; reason: string } | null {
   if (end.do === 'value') return asked.keep ? null : { nonce: session.nonce, state: 'ended', reason: 'answered' }
   return end.failure.continuable ? null : { nonce: session.nonce, state: 'abandoned', reason: end.failure.kind }
 }
@@ -112,9 +126,19 @@ async function converse<T>(run: RunContext, asked: Asked<T>, record: PromptRecor
   }
 }
 
-async function send<T>(run: RunContext, asked: Asked<T>, { next, budget }: { next: Extract<NextTurn<T>, { do: 'send' }>; budget: Budget }): Promise<TurnRecord> {
+async function send<T>(
+  run: RunContext,
+  asked: Asked<T>,
+  { next, budget }: { next: Extract<NextTurn<T>, { do: 'send' }>; budget: Budget },
+): Promise<TurnRecord> {
   const { driving, journal, workspace } = run
-  const own = { slot: asked.slot, name: asked.name, directory: workspace.path, model: asked.model, rules: rulesFor(asked.tools, { questions: asked.questions }) }
+  const own = {
+    slot: asked.slot,
+    name: asked.name,
+    directory: workspace.path,
+    model: asked.model,
+    rules: rulesFor(asked.tools, { questions: asked.questions }),
+  }
   const { turn } = await runOpenCodePrompt(driving, own, {
     ...journal.at,
     prompt: asked.name,
@@ -128,7 +152,8 @@ async function send<T>(run: RunContext, asked: Asked<T>, { next, budget }: { nex
   return turn
 }
 
-const followText = <T>(asked: Asked<T>, follow: FollowUp): string => (follow.kind === 'words' ? follow.text : retryText(asked.output, follow.failure))
+const followText = <T>(asked: Asked<T>, follow: FollowUp): string =>
+  follow.kind === 'words' ? follow.text : retryText(asked.output, follow.failure)
 
 /** The first turn's text. In a fresh session a follow-up carries it too: that session knows nothing yet. */
 async function wholePrompt<T>(run: RunContext, asked: Asked<T>, follow: FollowUp | null): Promise<string> {
@@ -136,7 +161,8 @@ async function wholePrompt<T>(run: RunContext, asked: Asked<T>, follow: FollowUp
   const { state, answerIds } = await ticketState(run, asked.context, asked.item)
   const { phase, attempt } = journal.at
   const built = buildContext(asked.context, state, { limit: ticket.settings['limits.contextTokens'], phase })
-  const events: NewEvent[] = built.trims.length === 0 ? [] : [event('context.trimmed', { phase, attempt, prompt: asked.name, trims: built.trims })]
+  const events: NewEvent[] =
+    built.trims.length === 0 ? [] : [event('context.trimmed', { phase, attempt, prompt: asked.name, trims: built.trims })]
   if (events.length > 0) await driving.store.appendEvents(driving.fence, { events, at: driving.clock.now() })
   if (answerIds.length > 0) await driving.store.consumeAnswers(driving.fence, { ids: answerIds, at: driving.clock.now() })
   const text = renderPrompt({ template: asked.template, parts: built.parts, output: asked.output, questions: asked.questions })
@@ -145,7 +171,11 @@ async function wholePrompt<T>(run: RunContext, asked: Asked<T>, follow: FollowUp
 
 function tellInvalid<T>(run: RunContext, asked: Asked<T>, turn: TurnRecord | undefined, problem: string): Promise<void> {
   const { driving, journal } = run
-  const told = event('prompt.invalid', { ...journal.at, prompt: asked.name, turnId: turn?.turnId ?? '', problem, again: true }, `invalid:${turn?.turnId}`)
+  const told = event(
+    'prompt.invalid',
+    { ...journal.at, prompt: asked.name, turnId: turn?.turnId ?? '', problem, again: true },
+    `invalid:${turn?.turnId}`,
+  )
   return driving.store.appendEvents(driving.fence, { events: [told], at: driving.clock.now() })
 }
 

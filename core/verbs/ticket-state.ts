@@ -5,7 +5,11 @@ import type { RunContext } from './run-context.ts'
 /** Slices that are not artifacts but parts of the state itself. */
 const OWN_SLICES: ReadonlySet<string> = new Set(['ticket_details', 'bead_data', 'bead_notes', 'final_test_notes'])
 
-export async function ticketState(run: RunContext, builder: ContextBuilder, itemId: string | undefined): Promise<{ state: TicketState; answerIds: readonly string[]; sources: readonly string[] }> {
+export async function ticketState(
+  run: RunContext,
+  builder: ContextBuilder,
+  itemId: string | undefined,
+): Promise<{ state: TicketState; answerIds: readonly string[]; sources: readonly string[] }> {
   const { store } = run.driving
   const { ticket } = run
   const wanted = typeof builder === 'function' ? null : new Set(builder.slices.filter((s) => !OWN_SLICES.has(s)))

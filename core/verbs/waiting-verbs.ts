@@ -24,10 +24,29 @@ export async function askVerb(run: RunContext, name: string, form: Form): Promis
     const artifact = found && { kind: found.kind, sha256: found.sha256, revision: found.revision }
     const gateId = `${ticket.id}:${phase}:${attempt}:${name}`
     const actions = form.actions.map((a) => a.id)
-    const opened = event('gate.opened', { phase, attempt, gateId, title: form.title, kind: form.kind, actions, artifact: artifact?.kind ?? null, sha256: artifact?.sha256 ?? null })
+    const opened = event('gate.opened', {
+      phase,
+      attempt,
+      gateId,
+      title: form.title,
+      kind: form.kind,
+      actions,
+      artifact: artifact?.kind ?? null,
+      sha256: artifact?.sha256 ?? null,
+    })
     const payload: GatePayload = { form, step: name, artifact }
     const inputHash = hashOf(toJson(form))
-    return driving.store.openGate(driving.fence, { phase, attempt, gateId, name, inputHash, payload: toJson(payload), actions, opened, at: driving.clock.now() })
+    return driving.store.openGate(driving.fence, {
+      phase,
+      attempt,
+      gateId,
+      name,
+      inputHash,
+      payload: toJson(payload),
+      actions,
+      opened,
+      at: driving.clock.now(),
+    })
   })
   if (step.state === 'done') return step.value as unknown as Decision
   return journal.park(name, { waitingFor: 'person', until: null })
@@ -38,7 +57,9 @@ export async function sleepVerb(run: RunContext, name: string, duration: number)
   const known = journal.visit(name, 'sleep', duration)
   if (known?.state === 'done') return
   const { store, fence, clock } = driving
-  const step = known ?? (await journal.busy(() => store.beginStep(fence, { ...journal.at, name, verb: 'sleep', inputHash: hashOf(duration), at: clock.now() })))
+  const step =
+    known ??
+    (await journal.busy(() => store.beginStep(fence, { ...journal.at, name, verb: 'sleep', inputHash: hashOf(duration), at: clock.now() })))
   const until = step.startedAt + duration
   if (clock.now() < until) return journal.park(name, { waitingFor: 'time', until })
   await journal.busy(() => store.completeStep(fence, { ...journal.at, name, value: until, at: clock.now() }))

@@ -16,13 +16,18 @@ export function workspaceVerbs(run: RunContext): WorkspaceVerbs {
     head: (name) => record('head', name, { input: null, effect: () => workspace.head() }),
     changed: (name, since) => record('changed', name, { input: since ?? null, effect: async () => [...(await workspace.changed(since))] }),
     reset: async (name, commit) => {
-      await record('reset', name, { input: commit, effect: async () => ((await workspace.reset(commit)), null) })
+      await record('reset', name, { input: commit, effect: async () => (await workspace.reset(commit), null) })
     },
     commit: (name, options) => record('commit', name, { input: { ...options }, effect: (key) => workspace.commit({ ...options, key }) }),
     squash: (name, options) =>
-      record('squash', name, { input: { ...options }, effect: async (key) => ({ ...(await workspace.squash({ ...options, key, baseBranch: ticket.baseBranch })) }) }),
-    diff: (name, options = {}) => record('diff', name, { input: { ...options }, effect: async () => ({ ...(await workspace.diff(options)) }) }),
-    push: (name, options = {}) => record('push', name, { input: { ...options }, effect: async () => ({ ...(await workspace.push(options)) }) }),
+      record('squash', name, {
+        input: { ...options },
+        effect: async (key) => ({ ...(await workspace.squash({ ...options, key, baseBranch: ticket.baseBranch })) }),
+      }),
+    diff: (name, options = {}) =>
+      record('diff', name, { input: { ...options }, effect: async () => ({ ...(await workspace.diff(options)) }) }),
+    push: (name, options = {}) =>
+      record('push', name, { input: { ...options }, effect: async () => ({ ...(await workspace.push(options)) }) }),
     exec: (name, options) =>
       record('exec', name, {
         input: { ...options },
@@ -33,9 +38,12 @@ export function workspaceVerbs(run: RunContext): WorkspaceVerbs {
         events: (result: ExecResult) => [commandEvent(run, name, result)],
       }),
     files: (name, paths, options) =>
-      record('files', name, { input: { paths, ...options }, effect: async () => (await readFiles(workspace.path, paths, options.maxChars)).map((f) => ({ ...f })) }),
+      record('files', name, {
+        input: { paths, ...options },
+        effect: async () => (await readFiles(workspace.path, paths, options.maxChars)).map((f) => ({ ...f })),
+      }),
     remove: async (name) => {
-      await record('remove', name, { input: null, effect: async () => ((await workspace.remove()), null) })
+      await record('remove', name, { input: null, effect: async () => (await workspace.remove(), null) })
     },
   }
 }
@@ -56,7 +64,8 @@ export function forgeVerbs(run: RunContext): ForgeVerbs {
   const reason = 'no forge is configured'
   const refuse = (): Promise<never> => Promise.reject(fail('PLUGIN_FAILED', { phase: run.journal.at.phase, problem: reason }))
   return {
-    available: (name) => run.journal.record({ verb: 'forge.available', name, input: null, effect: () => Promise.resolve({ ok: false, reason }) }),
+    available: (name) =>
+      run.journal.record({ verb: 'forge.available', name, input: null, effect: () => Promise.resolve({ ok: false, reason }) }),
     openPullRequest: refuse,
     pullRequest: refuse,
     merge: refuse,

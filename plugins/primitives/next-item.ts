@@ -1,7 +1,8 @@
 /** Which item is next: what is in progress first, then the lowest priority number whose blockers are done. Pure. */
 import type { Item } from '../contract.ts'
 
-export type NextItem = { readonly do: 'work'; readonly item: Item } | { readonly do: 'finished' } | { readonly do: 'stuck'; readonly why: string }
+export type NextItem =
+  { readonly do: 'work'; readonly item: Item } | { readonly do: 'finished' } | { readonly do: 'stuck'; readonly why: string }
 
 export function nextItem(items: readonly Item[]): NextItem {
   const open = items.filter((item) => item.state !== 'done')
@@ -10,7 +11,12 @@ export function nextItem(items: readonly Item[]): NextItem {
   const ready = open.filter((item) => item.state !== 'error' && item.blockedBy.every((id) => done.has(id)))
   const [item] = ready.toSorted((a, b) => rank(a) - rank(b) || a.priority - b.priority)
   if (item) return { do: 'work', item }
-  return { do: 'stuck', why: open.map((i) => `${i.id} (${i.state === 'error' ? 'failed' : `waits for ${i.blockedBy.filter((id) => !done.has(id)).join(', ')}`})`).join('; ') }
+  return {
+    do: 'stuck',
+    why: open
+      .map((i) => `${i.id} (${i.state === 'error' ? 'failed' : `waits for ${i.blockedBy.filter((id) => !done.has(id)).join(', ')}`})`)
+      .join('; '),
+  }
 }
 
 const rank = (item: Item): number => (item.state === 'in_progress' ? 0 : 1)
@@ -19,7 +25,9 @@ const rank = (item: Item): number => (item.state === 'in_progress' ? 0 : 1)
 export function graphProblems(items: readonly { readonly id: string; readonly blockedBy: readonly string[] }[]): readonly string[] {
   const ids = items.map((item) => item.id)
   const twice = ids.filter((id, i) => ids.indexOf(id) !== i).map((id) => `${id} is there twice`)
-  const unknown = items.flatMap((item) => item.blockedBy.filter((id) => !ids.includes(id)).map((id) => `${item.id} is blocked by ${id}, which does not exist`))
+  const unknown = items.flatMap((item) =>
+    item.blockedBy.filter((id) => !ids.includes(id)).map((id) => `${item.id} is blocked by ${id}, which does not exist`),
+  )
   const cycle = findCycle(new Map(items.map((item) => [item.id, item.blockedBy])))
   return [...new Set(twice), ...unknown, ...(cycle ? [`a cycle: ${cycle.join(' → ')}`] : [])]
 }

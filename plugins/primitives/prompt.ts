@@ -5,4 +5,5 @@ import type { PhaseDefinition } from '../define.ts'
 
 export type PromptPhase<Out> = Omit<PhaseDefinition<Out>, 'outcomes' | 'primitive'> & Required<Pick<PhasePlugin<Out>, 'prompt' | 'output'>>
 
-export const prompt = <Out>(definition: PromptPhase<Out>): PhasePlugin<Out> => definePhase({ ...definition, primitive: 'prompt', outcomes: ['done'] })
+export const prompt = <Out>(definition: PromptPhase<Out>): PhasePlugin<Out> =>
+  definePhase({ ...definition, primitive: 'prompt', outcomes: ['done'] })

@@ -52,7 +52,8 @@ export const work = <Out>(definition: WorkPhase<Out>): PhasePlugin<Out> =>
         const items = (await phase.items.list()).filter((item) => ids.includes(item.id))
         const next = nextItem(items)
         if (next.do === 'finished') return phase.done()
-        if (next.do === 'stuck') throw new GiveUp(`no item can run: ${next.why}`, { hint: 'Correct the dependencies of the named items, then Retry.' })
+        if (next.do === 'stuck')
+          throw new GiveUp(`no item can run: ${next.why}`, { hint: 'Correct the dependencies of the named items, then Retry.' })
         await workItem(phase, definition, next.item)
       }
     },
@@ -78,11 +79,18 @@ async function workItem<Out>(phase: PhaseRun, definition: WorkPhase<Out>, item: 
       await put(phase, current, { state: 'done', ...(commit ? { commit } : {}) })
       return
     }
-    const note: Note = { kind: 'failure', at: await phase.now(`${name}:failed-at`), iteration: current.iteration, text: end.feedback.slice(0, MAX_NOTE) }
+    const note: Note = {
+      kind: 'failure',
+      at: await phase.now(`${name}:failed-at`),
+      iteration: current.iteration,
+      text: end.feedback.slice(0, MAX_NOTE),
+    }
     current = await put(phase, current, { iteration: current.iteration + 1, notes: [...current.notes, note] })
     if (limit !== null && tries >= limit) {
       await put(phase, current, { state: 'error' })
-      throw new GiveUp(`${item.id} failed ${tries} times; the last time: ${note.text}`, { hint: 'Read the notes of the item, then Retry with a note for the model.' })
+      throw new GiveUp(`${item.id} failed ${tries} times; the last time: ${note.text}`, {
+        hint: 'Read the notes of the item, then Retry with a note for the model.',
+      })
     }
   }
 }
@@ -95,8 +103,17 @@ async function put(phase: PhaseRun, item: Item, patch: ItemPatch): Promise<Item>
 type Iterated<Out> = { readonly ok: true; readonly value: Out } | { readonly ok: false; readonly feedback: string }
 
 /** One session: the prompt, then verification; what fails goes back into the same session a few times. */
-async function iterate<Out>(phase: PhaseRun, definition: WorkPhase<Out>, { item, name }: { item: Item; name: string }): Promise<Iterated<Out>> {
-  const options: PromptOptions<Out> = { slot: { beadId: item.id, iteration: item.iteration }, item: item.id, keep: true, output: definition.output }
+async function iterate<Out>(
+  phase: PhaseRun,
+  definition: WorkPhase<Out>,
+  { item, name }: { item: Item; name: string },
+): Promise<Iterated<Out>> {
+  const options: PromptOptions<Out> = {
+    slot: { beadId: item.id, iteration: item.iteration },
+    item: item.id,
+    keep: true,
+    output: definition.output,
+  }
   let turned = await phase.prompt<Out>(name, options)
   for (let repair = 1; ; repair += 1) {
     if (!turned.ok) return lost(turned)

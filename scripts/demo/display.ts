@@ -7,7 +7,7 @@ export interface Output {
   write(text: string): unknown
 }
 export interface Display {
-  show(batch: EventBatch): void
+  show(batch: Pick<EventBatch, 'events' | 'live'>): void
   line(text?: string): void
   readonly counts: { events: number; turns: number; tools: number; tokens: number; cost: number }
   end(): void
@@ -22,7 +22,7 @@ export function createDisplay(out: Output, now: () => number = Date.now): Displa
   const dim = (text: string): string => style(2, text)
   const started = now()
   const counts = { events: 0, turns: 0, tools: 0, tokens: 0, cost: 0 }
-  const state = { phase: '', stream: '', streamed: false }
+  const state = { phase: '', stream: '', ended: false }
   const elapsed = (): string => `${((now() - started) / 1000).toFixed(1).padStart(5)}s`
 
   const clear = (): void => void (tty && out.write(`\r${CSI}K`))
@@ -32,7 +32,7 @@ export function createDisplay(out: Output, now: () => number = Date.now): Displa
     status()
   }
   const status = (): void => {
-    if (!tty) return
+    if (!tty || state.ended) return
     const words = ` ${elapsed()}  ${state.phase}  ${counts.tools} tools · ${counts.tokens} tokens  ${printable(state.stream).slice(-60)}`
     out.write(`\r${CSI}K${dim(words.slice(0, (out.columns ?? 100) - 1))}`)
   }
@@ -51,7 +51,10 @@ export function createDisplay(out: Output, now: () => number = Date.now): Displa
       for (const live of batch.live) if (live.type === 'delta' && live.kind === 'text') state.stream += live.text
       status()
     },
-    end: clear,
+    end: () => {
+      state.ended = true
+      clear()
+    },
   }
 }
 
@@ -69,7 +72,9 @@ interface Styles {
   readonly bold: (text: string) => string
   readonly dim: (text: string) => string
 }
-type Describe = { readonly [T in DurableEvent['type']]?: (data: Extract<DurableEvent, { type: T }>['data'], styles: Styles) => readonly string[] }
+type Describe = {
+  readonly [T in DurableEvent['type']]?: (data: Extract<DurableEvent, { type: T }>['data'], styles: Styles) => readonly string[]
+}
 
 /** What a person wants to read; every other event is counted only. */
 const LINES: Describe = {
@@ -77,8 +82,15 @@ const LINES: Describe = {
   'phase.entered': (d, { bold }) => ['', bold(`▶ ${d.label}`) + (d.attempt > 1 ? ` (attempt ${d.attempt})` : '')],
   'turn.sent': (d, { dim }) => [dim(`  asked the model: ${d.prompt}`)],
   text: (d) => firstLines(withoutBlocks(d.text), 3).map((l) => `  │ ${l}`),
-  tool: (d, { dim }) => (d.state === 'running' ? [] : [`  ⚙ ${d.tool} ${dim(printable(d.title ?? shortInput(d.input)))}${d.state === 'error' ? ` failed: ${firstLines(d.output ?? '', 1).join('')}` : ''}`]),
-  'command.finished': (d, { bold }) => [bold(`  ${d.exitCode === 0 ? '✔' : '✘'} the server ran: ${d.command}`) + ` → exit ${d.exitCode ?? 'none'} in ${d.durationMs} ms`],
+  tool: (d, { dim }) =>
+    d.state === 'running'
+      ? []
+      : [
+          `  ⚙ ${d.tool} ${dim(printable(d.title ?? shortInput(d.input)))}${d.state === 'error' ? ` failed: ${firstLines(d.output ?? '', 1).join('')}` : ''}`,
+        ],
+  'command.finished': (d, { bold }) => [
+    bold(`  ${d.exitCode === 0 ? '✔' : '✘'} the server ran: ${d.command}`) + ` → exit ${d.exitCode ?? 'none'} in ${d.durationMs} ms`,
+  ],
   'item.changed': (d) => (d.commit ? [`  ● ${d.title}: ${d.state}, commit ${d.commit.slice(0, 10)}`] : []),
   'prompt.invalid': (d) => [`  the answer did not validate: ${firstLines(d.problem, 1).join('')}; asking again`],
   'attempt.failed': (d) => [`  attempt ${d.attempt} failed: ${d.message}`],
@@ -95,7 +107,10 @@ function describe(event: DurableEvent, styles: Styles): readonly string[] {
 /** Machine-readable blocks are the server's to read. */
 const withoutBlocks = (text: string): string => text.replace(/<([A-Z_]+)>[^]*?<\/\1>/g, '').trim()
 const firstLines = (text: string, n: number): readonly string[] => {
-  const lines = text.split('\n').map(printable).filter((l) => l.trim() !== '')
+  const lines = text
+    .split('\n')
+    .map(printable)
+    .filter((l) => l.trim() !== '')
   return lines.length > n ? [...lines.slice(0, n), `… ${lines.length - n} more lines`] : lines
 }
 const shortInput = (input: unknown): string => JSON.stringify(input)?.slice(0, 80) ?? ''

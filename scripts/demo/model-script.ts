@@ -3,15 +3,19 @@ import type { Answer, Script, ScriptedRequest } from '../scripted-model.ts'
 import { BROKEN, MENDED } from './sample.ts'
 
 type Step = (request: ScriptedRequest) => Answer
-const call = (name: string, args: unknown, text?: string): Step => () => ({ ...(text ? { chunks: inWords(text), everyMs: PACE_MS } : {}), toolCalls: [{ name, args }] })
-const say = (text: string): Step => () => ({ chunks: inWords(text), everyMs: PACE_MS, usage: { input: 1200, output: 180 } })
+const call =
+  (name: string, args: unknown, text?: string): Step =>
+  () => ({ ...(text ? { chunks: inWords(text), everyMs: PACE_MS } : {}), toolCalls: [{ name, args }] })
+const say =
+  (text: string): Step =>
+  () => ({ chunks: inWords(text), everyMs: PACE_MS, usage: { input: 1200, output: 180 } })
 const PACE_MS = 25
 const inWords = (text: string): readonly string[] => text.match(/\S+\s*/g) ?? [text]
 const block = (tag: string, value: unknown): string => `<${tag}>\n${JSON.stringify(value, null, 1)}\n</${tag}>`
 
 const SCAN: readonly Step[] = [
-  call('glob', { pattern: '**/*.js' }, 'I look at what is there first. '),
-  call('read', { filePath: 'src/slugify.js' }),
+  call('read', { filePath: 'test/slugify.test.js' }, 'I look at the failing test first. '),
+  call('read', { filePath: 'src/slugify.js' }, 'Now at what it tests. '),
   say(
     `The function and its test are all that matters here.\n\n${block('RELEVANT_FILES_RESULT', {
       files: [
@@ -57,7 +61,11 @@ const QUESTION = {
 const CODE: readonly Step[] = [
   call('read', { filePath: 'src/slugify.js' }, 'Let me read the function, then ask one thing before I change it. '),
   call('question', QUESTION),
-  call('edit', { filePath: 'src/slugify.js', oldString: BROKEN, newString: MENDED }, 'Plain letters it is: normalise, drop the marks, join with dashes. '),
+  call(
+    'edit',
+    { filePath: 'src/slugify.js', oldString: BROKEN, newString: MENDED },
+    'Plain letters it is: normalise, drop the marks, join with dashes. ',
+  ),
   call('bash', { command: 'node --test', description: 'Run the tests' }, 'Now the tests. '),
   say(
     `Both tests pass.\n\n${block('BEAD_STATUS', { bead_id: 'clean-slugs', status: 'done', checks: { tests: 'pass', lint: 'pass', typecheck: 'pass', qualitative: 'pass' } })}`,
@@ -65,7 +73,9 @@ const CODE: readonly Step[] = [
 ]
 
 const FINAL: readonly Step[] = [
-  say(`The tests cover the ticket.\n\n${block('FINAL_TEST_COMMANDS', { commands: ['node --test'], test_files: ['test/slugify.test.js'], summary: 'Both behaviours of slugify.' })}`),
+  say(
+    `The tests cover the ticket.\n\n${block('FINAL_TEST_COMMANDS', { commands: ['node --test'], test_files: ['test/slugify.test.js'], summary: 'Both behaviours of slugify.' })}`,
+  ),
 ]
 
 /** Which conversation it is: by the tag that the prompt asks for. */

@@ -34,7 +34,7 @@ export const SAMPLE_FILES: Readonly<Record<string, string>> = {
 
 export const SAMPLE_TICKET = {
   title: 'Slugs of titles with accents or punctuation are broken',
-  description: 'slugify(\'  Crème brûlée: a how-to!  \') should be \'creme-brulee-a-how-to\'. The test for it fails: run `node --test`.',
+  description: "slugify('  Crème brûlée: a how-to!  ') should be 'creme-brulee-a-how-to'. The test for it fails: run `node --test`.",
 }
 
 /** What the sample's `slugify` becomes. */
@@ -55,7 +55,8 @@ export async function makeSample(folder: string): Promise<void> {
     await mkdir(path.dirname(path.join(folder, file)), { recursive: true })
     await writeFile(path.join(folder, file), content)
   }
-  const git = (...args: string[]): Promise<unknown> => run('git', ['-c', 'user.name=Demo', '-c', 'user.email=demo@localhost', ...args], { cwd: folder })
+  const git = (...args: string[]): Promise<unknown> =>
+    run('git', ['-c', 'user.name=Demo', '-c', 'user.email=demo@localhost', ...args], { cwd: folder })
   await git('init', '--quiet', '--initial-branch=main')
   await git('add', '--all')
   await git('commit', '--quiet', '-m', 'A small library with a failing test')

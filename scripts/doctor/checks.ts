@@ -21,8 +21,10 @@ const OLDEST_NODE = [20, 19] as const
 const OLDEST_GIT = [2, 31] as const
 const LOW_DISK_BYTES = 2_000_000_000
 
-export const checkSurroundings = (env: Env, dataDir: string): Promise<readonly Check[]> =>
-  Promise.all([checkNode(), checkGit(), checkBinary(env), checkServer(env), checkDisk(dataDir), checkData(dataDir)])
+export async function checkSurroundings(env: Env, dataDir: string): Promise<readonly Check[]> {
+  const [git, server, disk] = await Promise.all([checkGit(), checkServer(env), checkDisk(dataDir)])
+  return [checkNode(), git, checkBinary(env), server, disk, checkData(dataDir)]
+}
 
 const check = (id: string, severity: Severity, message: string, hint: string | null = null): Check => ({ id, severity, message, hint })
 
@@ -57,8 +59,14 @@ async function checkServer(env: Env): Promise<Check> {
   const baseUrl = wish ?? DEFAULT_BASE_URL
   const health = await checkHealth({ baseUrl, auth: credentialsOf(env), clock: systemClock })
   if (health.reachable) return check('opencode.server', 'ok', `OpenCode ${health.version} answers at ${baseUrl}`)
-  if (wish === undefined && health.code === 'OPENCODE_UNREACHABLE') return check('opencode.server', 'ok', `nothing answers at ${baseUrl}: a managed server will be started`)
-  return check('opencode.server', 'fail', health.message ?? 'it does not answer', 'Start it, correct LOOPTROOP_OPENCODE_BASE_URL, or unset it for a managed server.')
+  if (wish === undefined && health.code === 'OPENCODE_UNREACHABLE')
+    return check('opencode.server', 'ok', `nothing answers at ${baseUrl}: a managed server will be started`)
+  return check(
+    'opencode.server',
+    'fail',
+    health.message ?? 'it does not answer',
+    'Start it, correct LOOPTROOP_OPENCODE_BASE_URL, or unset it for a managed server.',
+  )
 }
 
 async function checkDisk(dataDir: string): Promise<Check> {
@@ -66,11 +74,18 @@ async function checkDisk(dataDir: string): Promise<Check> {
   const { bavail, bsize } = await statfs(place)
   const free = bavail * bsize
   const low = free < LOW_DISK_BYTES
-  return check('disk.free', low ? 'warn' : 'ok', `${(free / 1e9).toFixed(1)} GB free where the data is`, low ? 'Free some space: worktrees and databases grow.' : null)
+  return check(
+    'disk.free',
+    low ? 'warn' : 'ok',
+    `${(free / 1e9).toFixed(1)} GB free where the data is`,
+    low ? 'Free some space: worktrees and databases grow.' : null,
+  )
 }
 
 function checkData(dataDir: string): Check {
-  return existsSync(dataDir) ? check('data.folder', 'ok', `data in ${dataDir}`) : check('data.folder', 'ok', `no data yet (${dataDir}); the first start makes it`)
+  return existsSync(dataDir)
+    ? check('data.folder', 'ok', `data in ${dataDir}`)
+    : check('data.folder', 'ok', `no data yet (${dataDir}); the first start makes it`)
 }
 
 function atLeast(version: string, [major, minor]: readonly [number, number]): boolean {

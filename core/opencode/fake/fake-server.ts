@@ -109,7 +109,7 @@ export function createFakeServer({ clock, chance, brain = exampleBrain }: FakeSe
     crash: () => crash(state, faults),
     restart: () => void (faults.down = false),
     dropStreams: () => state.endStreams(),
-    call: faults.call,
+    call: (operation, work) => faults.call(operation, work),
     subscribe: (take) => state.subscribe(take),
     createSession: (directory, body) => createSession(state, resolveDirectory(directory), body).info,
     session: (id) => must(id).info,

@@ -151,7 +151,7 @@ function turnOf({ mind, session }: Running, { message }: Step): FakeTurn {
     messages: session.messages.filter((m) => m !== message),
   }
 }
-const outputOf = (toolState: Fields): string => String(toolState['output'] ?? toolState['error'] ?? '')
+const outputOf = (toolState: Fields): string => [toolState['output'], toolState['error']].find((text) => typeof text === 'string') ?? ''
 
 // ------------------------------------------------------------------------------------------ records and events
 

@@ -103,13 +103,13 @@ async function openRequest(context: Context, fence: Fence, input: Input<'openReq
 
 async function claimRequest(context: Context, { at, ticketId, id, answer }: Parameters<Verbs['claimRequest']>[0]): Promise<InboxRecord> {
   const refused = async (): Promise<LoopTroopError> => {
-    const [entry] = await list(context, REQUEST, { ticketId, id })
-    const answered = entry !== undefined && (entry.state === 'claimed' || entry.answer !== null)
-    return fail(answered ? 'QUESTION_ANSWERED' : 'QUESTION_UNKNOWN', { ticketId, requestId: id })
+    const answered = `SELECT 1 FROM inbox WHERE ${REQUEST} AND (state = 'claimed' OR answer IS NOT NULL OR how = 'rejected')`
+    const rows = await context.database.all(answered, { ticketId, id })
+    return fail(rows.length > 0 ? 'QUESTION_ANSWERED' : 'QUESTION_UNKNOWN', { ticketId, requestId: id })
   }
   const batch = new Batch(context, 'claimRequest', { at, ticketId, id })
   batch.guard(refused, `SELECT state = 'open' FROM inbox WHERE ${REQUEST}`)
-  batch.runOnInbox(`UPDATE inbox SET state = 'claimed', answer = :answer WHERE ${ENTRY}`, { answer: encode(answer) })
+  batch.runOnInbox(`UPDATE inbox SET state = 'claimed', answer = :answer WHERE ${ENTRY}`, { answer: encodeOrNull(answer) })
   return toInbox(context, await batch.run(`SELECT * FROM inbox WHERE ${ENTRY}`).commitRow('entry'))
 }
 
