@@ -34,6 +34,8 @@ export const SCRIPTED_MODEL = { provider: 'scripted', model: 'm1' } as const
 export interface RealOptions {
   readonly model?: Script
   readonly managed?: OpencodeOptions['managed']
+  /** OpenCode's own configuration of its agents. */
+  readonly agent?: Readonly<Record<string, unknown>>
   /** Started again when it dies. Default false: a test that kills it says itself what comes next. */
   readonly supervise?: boolean
 }
@@ -42,6 +44,7 @@ export interface RealOptions {
 export async function startRealOpencode({
   model: script = () => ({ text: 'ok' }),
   managed,
+  agent = {},
   supervise = false,
 }: RealOptions = {}): Promise<RealOpencode> {
   await using undo = new Undo()
@@ -55,7 +58,7 @@ export async function startRealOpencode({
     dataDir: join(folder.path, 'data'),
     use: 'always_managed',
     supervise,
-    managed: { isolateHome: join(folder.path, 'home'), extraConfig: scriptedProvider(model.url), ...managed },
+    managed: { isolateHome: join(folder.path, 'home'), extraConfig: { ...scriptedProvider(model.url), agent }, ...managed },
     onDiagnostic: (message) => diagnostics.push(message),
   }
   const opencode = await createOpencode(options)
