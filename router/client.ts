@@ -4,7 +4,7 @@
  *
  * No server code is loaded: what is imported from the server are types.
  */
-import { createTRPCClient, createWSClient, httpBatchLink, httpSubscriptionLink, splitLink, wsLink, type TRPCClient, type TRPCLink } from '@trpc/client'
+import { createTRPCClient, createWSClient, httpBatchLink, httpSubscriptionLink, retryLink, splitLink, wsLink, type TRPCClient, type TRPCLink } from '@trpc/client'
 import type { AppRouter } from './app.ts'
 
 export type { AppRouter } from './app.ts'
@@ -33,6 +33,7 @@ export type LoopTroopClient = TRPCClient<AppRouter> & AsyncDisposable & { close(
 
 const LONGEST_RETRY_MS = 5_000
 const FIRST_RETRY_MS = 250
+const QUERY_TRIES = 3
 /** The server takes no larger batch. */
 const MAX_BATCH = 20
 const onNode = typeof process !== 'undefined' && typeof process.versions?.node === 'string'
@@ -47,6 +48,9 @@ export function createLoopTroopClient(options: ClientOptions): LoopTroopClient {
   const subscriptions = options.transport === 'sse' ? eventStream(`${base}/trpc`, options, token) : socket(base, options, token)
   const client = createTRPCClient<AppRouter>({
     links: [
+      // A connection that the server has just closed fails the call that takes it from the pool. Reading again is harmless;
+      // a mutation is the caller's to repeat, with the same actionId.
+      retryLink({ retry: ({ op, error, attempts }) => op.type === 'query' && attempts < QUERY_TRIES && error.data === undefined && op.signal?.aborted !== true }),
       splitLink({
         condition: (operation) => operation.type === 'subscription',
         true: subscriptions.link,
