@@ -6,7 +6,7 @@ import type { Chance, Clock } from './ports.ts'
 import { Projects } from './projects.ts'
 import type { RecoveryReport } from './recovery.ts'
 import type { ProjectRecord } from './store/records.ts'
-import type { StoreOpener } from './store/store.ts'
+import type { StoreOpener } from './store/app-store.ts'
 
 export interface Inspection {
   readonly projects: readonly { readonly record: ProjectRecord; readonly stats: Readonly<Record<string, number>> }[]

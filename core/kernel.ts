@@ -15,7 +15,7 @@ import { eventCalls } from './calls/events.ts'
 import { settingCalls } from './calls/settings.ts'
 import { observeRecovery } from './calls/recovery.ts'
 import type { Settings } from './settings.ts'
-import type { StoreOpener } from './store/store.ts'
+import type { StoreOpener } from './store/app-store.ts'
 import { pipelineViews } from './views.ts'
 import { Worker } from './worker.ts'
 import type { WorkerEnv } from './worker.ts'
@@ -73,11 +73,14 @@ export async function createKernel(options: KernelOptions): Promise<Kernel> {
     idle: () => worker.idle(),
     loop: () => worker.loop(),
     stop: once(async () => {
-      await worker.stop()
-      const open = await Promise.all(projects.open().map((p) => p.store.openTurns()))
-      await projects.close()
-      await app.close()
-      return { openTurns: open.flat().filter((t) => t.posts > 0).length }
+      try {
+        await worker.stop()
+        const open = await Promise.all(projects.open().map((p) => p.store.openTurns()))
+        return { openTurns: open.flat().filter((t) => t.posts > 0).length }
+      } finally {
+        await projects.close()
+        await app.close()
+      }
     }),
   }
 }

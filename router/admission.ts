@@ -17,7 +17,11 @@ const LOOPBACK = ['localhost', '127.0.0.1', '[::1]']
 const WILDCARDS = ['0.0.0.0', '::', '']
 
 /** Null when it may come in. */
-export function admission({ host, allowedHosts = [], allowedOrigins = [] }: AdmissionOptions): (request: IncomingMessage) => LoopTroopError | null {
+export function admission({
+  host,
+  allowedHosts = [],
+  allowedOrigins = [],
+}: AdmissionOptions): (request: IncomingMessage) => LoopTroopError | null {
   const own = WILDCARDS.includes(host) ? [] : [host.includes(':') ? `[${host}]` : host]
   const names = new Set([...LOOPBACK, ...own, ...allowedHosts].map((name) => name.toLowerCase()))
   const origins = new Set(allowedOrigins)

@@ -4,7 +4,18 @@
  *
  * No server code is loaded: what is imported from the server are types.
  */
-import { createTRPCClient, createWSClient, httpBatchLink, httpSubscriptionLink, retryLink, splitLink, wsLink, type TRPCClient, type TRPCLink } from '@trpc/client'
+import {
+  createTRPCClient,
+  createWSClient,
+  httpBatchLink,
+  httpSubscriptionLink,
+  retryLink,
+  splitLink,
+  wsLink,
+  type TRPCClient,
+  type TRPCLink,
+} from '@trpc/client'
+import type { EventSource as EventSourceOfNode } from 'eventsource'
 import type { AppRouter } from './app.ts'
 
 export type { AppRouter } from './app.ts'
@@ -13,7 +24,7 @@ export type { Ctx } from './trpc.ts'
 
 type WebSocketClass = typeof globalThis.WebSocket
 type BatchFetch = NonNullable<Parameters<typeof httpBatchLink>[0]['fetch']>
-type EventSourceClass = typeof import('eventsource').EventSource
+type EventSourceClass = typeof EventSourceOfNode
 
 export interface ClientOptions {
   /** As the server printed it: `http://127.0.0.1:4747`. */
@@ -50,7 +61,10 @@ export function createLoopTroopClient(options: ClientOptions): LoopTroopClient {
     links: [
       // A connection that the server has just closed fails the call that takes it from the pool. Reading again is harmless;
       // a mutation is the caller's to repeat, with the same actionId.
-      retryLink({ retry: ({ op, error, attempts }) => op.type === 'query' && attempts < QUERY_TRIES && error.data === undefined && op.signal?.aborted !== true }),
+      retryLink({
+        retry: ({ op, error, attempts }) =>
+          op.type === 'query' && attempts < QUERY_TRIES && error.data === undefined && op.signal?.aborted !== true,
+      }),
       splitLink({
         condition: (operation) => operation.type === 'subscription',
         true: subscriptions.link,
@@ -65,7 +79,8 @@ export function createLoopTroopClient(options: ClientOptions): LoopTroopClient {
     ],
   })
   return new Proxy(client as LoopTroopClient, {
-    get: (target, name) => (name === 'close' || name === Symbol.asyncDispose ? subscriptions.close : (Reflect.get(target, name) as unknown)),
+    get: (target, name) =>
+      name === 'close' || name === Symbol.asyncDispose ? subscriptions.close : (Reflect.get(target, name) as unknown),
   })
 }
 

@@ -36,7 +36,8 @@ export function toStreamError(error: unknown): TRPCError {
 }
 
 /** tRPC wraps what a procedure throws as INTERNAL_SERVER_ERROR with the thrown error as cause; a failed output check has issues. */
-const isWrapped = (error: TRPCError): boolean => error.code === 'INTERNAL_SERVER_ERROR' && error.cause !== undefined && issuesOf(error) === undefined
+const isWrapped = (error: TRPCError): boolean =>
+  error.code === 'INTERNAL_SERVER_ERROR' && error.cause !== undefined && issuesOf(error) === undefined
 
 export interface ErrorView {
   /** The kernel's code, such as GATE_HASH_STALE; the tRPC code is in `code`. */
@@ -63,7 +64,13 @@ export function viewOf(error: TRPCError): { readonly message: string; readonly v
   const field = first.path === '' ? 'input' : first.path
   return {
     message: `\`${field}\`: ${first.message}`,
-    view: { looptroopCode: 'INVALID_INPUT', hint: 'Correct the named field and send it again.', details: { field, problem: first.message }, field, validation },
+    view: {
+      looptroopCode: 'INVALID_INPUT',
+      hint: 'Correct the named field and send it again.',
+      details: { field, problem: first.message },
+      field,
+      validation,
+    },
   }
 }
 

@@ -11,7 +11,13 @@ import { procedure, router, signalOf, stream } from './trpc.ts'
 type History = Awaited<ReturnType<Kernel['events']['history']>>
 
 /** The data of each type is the kernel's own; what a client relies on here is the envelope. */
-const Durable = v.object({ seq: v.number(), id: v.string(), type: v.string(), at: v.number(), data: v.unknown() }) as unknown as v.GenericSchema<DurableEvent, DurableEvent>
+const Durable = v.object({
+  seq: v.number(),
+  id: v.string(),
+  type: v.string(),
+  at: v.number(),
+  data: v.unknown(),
+}) as unknown as v.GenericSchema<DurableEvent, DurableEvent>
 const Events = reply<History>({ items: v.array(Durable), next: some(v.string()) })
 const Batch = reply<EventBatch>({ id: Id, events: v.array(Durable), live: v.array(given<LiveEvent>()) })
 

@@ -45,6 +45,7 @@ async function onlyGate(kernel: Kernel, ticketId: string): Promise<string> {
   const gates = (await kernel.inbox.list({ ticketId })).items.filter((entry) => entry.kind === 'gate')
   const [gate] = gates
   if (gate === undefined) throw fail('GATE_CLOSED', { ticketId, gateId: 'any' })
-  if (gates.length > 1) throw fail('INVALID_INPUT', { field: 'gateId', problem: `must be one of ${gates.map((entry) => entry.id).join(', ')}` })
+  if (gates.length > 1)
+    throw fail('INVALID_INPUT', { field: 'gateId', problem: `must be one of ${gates.map((entry) => entry.id).join(', ')}` })
   return gate.id
 }

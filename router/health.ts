@@ -19,5 +19,8 @@ const Health = reply<HealthView>({
 })
 
 export const healthRouter = router({
-  check: procedure.input(NoInput).output(Health).query(({ ctx }) => ctx.kernel.health()),
+  check: procedure
+    .input(NoInput)
+    .output(Health)
+    .query(({ ctx }) => ctx.kernel.health()),
 })

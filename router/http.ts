@@ -23,7 +23,12 @@ interface HttpOptions {
 
 export const isTrpcPath = (url: string | undefined): boolean => /^\/trpc(?:[/?]|$)/.test(url ?? '')
 
-export function httpListener({ context, admit, tokenIsRight, onError }: HttpOptions): (request: IncomingMessage, response: ServerResponse) => void {
+export function httpListener({
+  context,
+  admit,
+  tokenIsRight,
+  onError,
+}: HttpOptions): (request: IncomingMessage, response: ServerResponse) => void {
   const trpc = createHTTPHandler({
     router: appRouter,
     basePath: `${TRPC_PATH}/`,
@@ -38,7 +43,11 @@ export function httpListener({ context, admit, tokenIsRight, onError }: HttpOpti
     if (refused !== null) return answer(response, toTrpcError(refused))
     if (request.headers.origin !== undefined) shareWith(response, request.headers.origin)
     if (request.method === 'OPTIONS') return void response.writeHead(204).end()
-    if (!isTrpcPath(request.url)) return answer(response, new TRPCError({ code: 'NOT_FOUND', message: `Nothing is served at ${request.url}; calls go to ${TRPC_PATH}.` }))
+    if (!isTrpcPath(request.url))
+      return answer(
+        response,
+        new TRPCError({ code: 'NOT_FOUND', message: `Nothing is served at ${request.url}; calls go to ${TRPC_PATH}.` }),
+      )
     // Before a body is read; over WebSocket, where the token may come later, each procedure looks.
     if (!tokenIsRight(bearerOf(request.headers.authorization))) return answer(response, toTrpcError(fail('TOKEN_WRONG')))
     trpc(request, response)
@@ -65,6 +74,8 @@ function shareWith(response: ServerResponse, origin: string): void {
 function answer(response: ServerResponse, error: TRPCError): void {
   const { message, view } = viewOf(error)
   const httpStatus = getHTTPStatusCodeFromError(error)
-  const body = JSON.stringify({ error: { message, code: TRPC_ERROR_CODES_BY_KEY[error.code], data: { code: error.code, httpStatus, ...view } } })
+  const body = JSON.stringify({
+    error: { message, code: TRPC_ERROR_CODES_BY_KEY[error.code], data: { code: error.code, httpStatus, ...view } },
+  })
   response.writeHead(httpStatus, { 'content-type': 'application/json', connection: 'close' }).end(body)
 }

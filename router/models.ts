@@ -7,7 +7,13 @@ type Catalogue = Awaited<ReturnType<Kernel['models']['list']>>
 
 const Models = reply<Catalogue>({
   models: v.array(
-    v.object({ provider: v.string(), model: v.string(), name: v.string(), contextTokens: orNull(v.number()), variants: v.array(v.string()) }),
+    v.object({
+      provider: v.string(),
+      model: v.string(),
+      name: v.string(),
+      contextTokens: orNull(v.number()),
+      variants: v.array(v.string()),
+    }),
   ),
   connectedProviders: v.array(v.string()),
   defaultModels: v.record(v.string(), v.string()),
@@ -20,5 +26,8 @@ export const modelsRouter = router({
     .input(v.optional(v.object({ scope: some(v.picklist(['configured', 'all'])) }), {}))
     .output(Models)
     .query(({ ctx, input }) => ctx.kernel.models.list(input)),
-  refresh: procedure.input(NoInput).output(Models).mutation(({ ctx }) => ctx.kernel.models.refresh()),
+  refresh: procedure
+    .input(NoInput)
+    .output(Models)
+    .mutation(({ ctx }) => ctx.kernel.models.refresh()),
 })

@@ -18,5 +18,8 @@ const Phase = reply<PhaseView>({
 const Pipeline = reply<PipelineView>({ name: v.string(), label: v.string(), phases: v.array(Phase) })
 
 export const phasesRouter = router({
-  list: procedure.input(NoInput).output(listOf(Pipeline)).query(({ ctx }) => ctx.kernel.phases()),
+  list: procedure
+    .input(NoInput)
+    .output(listOf(Pipeline))
+    .query(({ ctx }) => ctx.kernel.phases()),
 })

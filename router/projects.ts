@@ -12,7 +12,10 @@ export const projectsRouter = router({
     .input(v.object({ path: Path, key: some(Key), name: some(Id) }))
     .output(Project)
     .mutation(({ ctx, input }) => ctx.kernel.projects.attach(input)),
-  list: procedure.input(NoInput).output(listOf(Project)).query(({ ctx }) => ctx.kernel.projects.list()),
+  list: procedure
+    .input(NoInput)
+    .output(listOf(Project))
+    .query(({ ctx }) => ctx.kernel.projects.list()),
   get: procedure
     .input(v.object({ projectId: Id }))
     .output(Project)

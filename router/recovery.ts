@@ -22,5 +22,8 @@ const Report = reply<RecoveryReport>({
 })
 
 export const recoveryRouter = router({
-  report: procedure.input(NoInput).output(Report).query(({ ctx }) => ctx.kernel.recovery()),
+  report: procedure
+    .input(NoInput)
+    .output(Report)
+    .query(({ ctx }) => ctx.kernel.recovery()),
 })

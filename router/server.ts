@@ -48,7 +48,14 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const server = createServer(httpListener({ context, admit, tokenIsRight, onError: report }))
   server.headersTimeout = 10_000
   server.requestTimeout = 30_000
-  const sockets = serveSockets({ server, context, admit, tokenIsRight, onError: report, ...(options.helloMs === undefined ? {} : { helloMs: options.helloMs }) })
+  const sockets = serveSockets({
+    server,
+    context,
+    admit,
+    tokenIsRight,
+    onError: report,
+    ...(options.helloMs === undefined ? {} : { helloMs: options.helloMs }),
+  })
   const connections = trackUpgraded(server)
   const port = await listen(server, host, options.port)
   return {
@@ -60,7 +67,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       server.closeAllConnections()
       for (const socket of connections) socket.destroy()
     },
-    close: () => closeServer(server, sockets.close),
+    close: () => closeServer(server, () => sockets.close()),
   }
 }
 
@@ -70,7 +77,9 @@ async function listen(server: Server, host: string, port: number): Promise<numbe
     await once(server, 'listening')
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    throw code === 'EADDRINUSE' ? fail('PORT_IN_USE', { host, port }, error) : fail('INTERNAL', { problem: `cannot listen on ${host}:${port}: ${messageOf(error)}` }, error)
+    throw code === 'EADDRINUSE'
+      ? fail('PORT_IN_USE', { host, port }, error)
+      : fail('INTERNAL', { problem: `cannot listen on ${host}:${port}: ${messageOf(error)}` }, error)
   }
   return (server.address() as AddressInfo).port
 }
@@ -92,4 +101,3 @@ async function closeServer(server: Server, closeSockets: () => Promise<void>): P
   server.closeAllConnections()
   await closed
 }
-

@@ -8,8 +8,15 @@ type Resolved = Awaited<ReturnType<Kernel['settings']['get']>>
 const Settings = reply<Resolved>({ values: given<Resolved['values']>(), sources: v.record(v.string(), v.string()) })
 /** The project or the ticket, under its own name or as `id`. */
 const Of = { id: some(Id), projectId: some(Id), ticketId: some(Id) }
-const idOf = ({ id, projectId, ticketId }: { id?: string | undefined; projectId?: string | undefined; ticketId?: string | undefined }): string | undefined =>
-  id ?? projectId ?? ticketId
+const idOf = ({
+  id,
+  projectId,
+  ticketId,
+}: {
+  id?: string | undefined
+  projectId?: string | undefined
+  ticketId?: string | undefined
+}): string | undefined => id ?? projectId ?? ticketId
 
 export const settingsRouter = router({
   get: procedure

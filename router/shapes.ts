@@ -9,7 +9,8 @@ import { ModelSchema } from '#core'
 export const reply = <T extends object>(entries: { readonly [K in keyof T]-?: v.GenericSchema }): v.GenericSchema<T, T> =>
   v.object(entries) as unknown as v.GenericSchema<T, T>
 
-export const listOf = <T>(item: v.GenericSchema<T, T>): v.GenericSchema<readonly T[], readonly T[]> => v.array(item) as unknown as v.GenericSchema<readonly T[], readonly T[]>
+export const listOf = <T>(item: v.GenericSchema<T, T>): v.GenericSchema<readonly T[], readonly T[]> =>
+  v.array(item) as v.GenericSchema as v.GenericSchema<readonly T[], readonly T[]>
 
 /** Already checked where it came from; here only a type. */
 export const given = <T>(): v.GenericSchema<T, T> => v.unknown() as unknown as v.GenericSchema<T, T>

@@ -37,7 +37,8 @@ export function serveSockets({ server, context, admit, tokenIsRight, onError, he
   applyWSSHandler({
     wss: sockets,
     router: appRouter,
-    createContext: ({ req, res, info }) => context(tokenIsRight(bearerOf(req.headers.authorization) ?? info.connectionParams?.['token']), drainedOf(res)),
+    createContext: ({ req, res, info }) =>
+      context(tokenIsRight(bearerOf(req.headers.authorization) ?? info.connectionParams?.['token']), drainedOf(res)),
     keepAlive: { enabled: true, pingMs: 30_000, pongWaitMs: 10_000 },
     maxBatchSize: MAX_BATCH,
     onError,
@@ -53,7 +54,8 @@ export function serveSockets({ server, context, admit, tokenIsRight, onError, he
   return { close: () => closeAll(sockets) }
 }
 
-const sendsParams = (request: IncomingMessage): boolean => new URL(request.url ?? '/', 'http://localhost').searchParams.get('connectionParams') === '1'
+const sendsParams = (request: IncomingMessage): boolean =>
+  new URL(request.url ?? '/', 'http://localhost').searchParams.get('connectionParams') === '1'
 
 /** The token comes with the upgrade or right after it; a wrong one in the upgrade is refused at once. */
 function refusal(request: IncomingMessage, { admit, tokenIsRight }: Pick<SocketOptions, 'admit' | 'tokenIsRight'>): string | null {
@@ -75,7 +77,8 @@ function awaitHello(client: WebSocket, ms: number): void {
 const drainedOf =
   (client: WebSocket): Ctx['drained'] =>
   async (signal) => {
-    while (client.bufferedAmount > MAX_BUFFERED && client.readyState === client.OPEN && !signal.aborted) await systemClock.sleep(LOOK_AGAIN_MS, signal)
+    while (client.bufferedAmount > MAX_BUFFERED && client.readyState === client.OPEN && !signal.aborted)
+      await systemClock.sleep(LOOK_AGAIN_MS, signal)
   }
 
 async function closeAll(sockets: WebSocketServer): Promise<void> {

@@ -1,6 +1,15 @@
 /** What leaves of a ticket and of what it produced. */
 import * as v from 'valibot'
-import { BLOCKED_ACTIONS, RECEIPTS, TICKET_STATUSES, WAITING_FOR, type ArtifactView, type Kernel, type TicketView, type TurnView } from '#core'
+import {
+  BLOCKED_ACTIONS,
+  RECEIPTS,
+  TICKET_STATUSES,
+  WAITING_FOR,
+  type ArtifactView,
+  type Kernel,
+  type TicketView,
+  type TurnView,
+} from '#core'
 import { given, orNull, reply, some } from './shapes.ts'
 
 export const Ticket = reply<TicketView>({
@@ -32,7 +41,14 @@ export type Bead = Awaited<ReturnType<TicketCalls['beads']>>[number]
 export type Diff = Awaited<ReturnType<TicketCalls['diff']>>
 export type ErrorOccurrence = Awaited<ReturnType<TicketCalls['errors']>>[number]
 
-const artifact = { kind: v.string(), phase: v.string(), attempt: v.number(), revision: v.number(), contentSha256: v.string(), approved: some(v.boolean()) }
+const artifact = {
+  kind: v.string(),
+  phase: v.string(),
+  attempt: v.number(),
+  revision: v.number(),
+  contentSha256: v.string(),
+  approved: some(v.boolean()),
+}
 export const ArtifactHead = reply<ArtifactHead>(artifact)
 export const Artifact = reply<ArtifactView>({ ...artifact, content: v.string() })
 

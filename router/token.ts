@@ -54,4 +54,5 @@ export function tokenCheck(token: string): TokenCheck {
 }
 
 /** `authorization: Bearer …` */
-export const bearerOf = (header: string | undefined): string | null => (header?.startsWith('Bearer ') ? header.slice('Bearer '.length).trim() : null)
+export const bearerOf = (header: string | undefined): string | null =>
+  header?.startsWith('Bearer ') ? header.slice('Bearer '.length).trim() : null

@@ -5,7 +5,7 @@ import type { Clock } from '../ports.ts'
 import type { OpenProject, Projects } from '../projects.ts'
 import { parsePatch, resolveSettings } from '../settings.ts'
 import type { ResolvedSettings, Settings, SettingSource } from '../settings.ts'
-import type { AppStore } from '../store/store.ts'
+import type { AppStore } from '../store/app-store.ts'
 import { isDraft } from '../ticket.ts'
 import type { Ticket } from '../ticket.ts'
 

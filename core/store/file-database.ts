@@ -33,7 +33,8 @@ interface Prepared {
 export function pathOfUrl(url: string): string {
   if (url.startsWith('file://')) return fileURLToPath(url)
   if (url.startsWith('file:')) return url.slice('file:'.length)
-  if (/^[a-z][a-z+]+:/i.test(url)) throw fail('INVALID_INPUT', { field: 'databaseUrl', problem: `${url} is no file: only files are served so far` })
+  if (/^[a-z][a-z+]+:/i.test(url))
+    throw fail('INVALID_INPUT', { field: 'databaseUrl', problem: `${url} is no file: only files are served so far` })
   return url
 }
 

@@ -25,16 +25,20 @@ async function versionOf(database: Database, schema: Schema, path: string): Prom
   if (tables.length === 0) return 0
   if (!tables.includes('meta')) throw fail('DATABASE_CORRUPT', { path, problem: 'it holds the tables of another program' })
   const rows = await database.all("SELECT key, value FROM meta WHERE key IN ('schema', 'version')")
-  const meta = Object.fromEntries(rows.map((row) => [row['key'], row['value']]))
-  if (meta['schema'] !== schema.name) throw fail('DATABASE_CORRUPT', { path, problem: `it is a ${meta['schema']} database, not ${schema.name}` })
-  return Number(meta['version'])
+  const meta = new Map(rows.map((row) => [row['key'], row['value']]))
+  if (meta.get('schema') !== schema.name)
+    throw fail('DATABASE_CORRUPT', { path, problem: `it is a ${meta.get('schema')} database, not ${schema.name}` })
+  return Number(meta.get('version'))
 }
 
 /** Two processes may start at once: the second one's guard fails, and it reads the version again. */
 async function takeStep(database: Database, schema: Schema, version: number): Promise<void> {
   const statements = [...(version === 1 ? FOUNDATION : [])].map(plain)
   const guard = statements.length
-  statements.push({ sql: "INSERT INTO guard SELECT 0 WHERE COALESCE((SELECT value FROM meta WHERE key = 'version'), '0') <> :before", args: { before: String(version - 1) } })
+  statements.push({
+    sql: "INSERT INTO guard SELECT 0 WHERE COALESCE((SELECT value FROM meta WHERE key = 'version'), '0') <> :before",
+    args: { before: String(version - 1) },
+  })
   statements.push(...(schema.steps[version - 1] ?? []).map(plain))
   statements.push(setMeta('schema', schema.name), setMeta('version', String(version)))
   try {

@@ -24,7 +24,8 @@ import { progressVerbs } from './sql/ticket-progress.ts'
 import { stopVerbs } from './sql/ticket-stops.ts'
 import { ticketVerbs } from './sql/tickets.ts'
 import { turnVerbs } from './sql/turns.ts'
-import type { Store, StoreOpener } from './store.ts'
+import type { StoreOpener } from './app-store.ts'
+import type { Store } from './store.ts'
 
 export interface FileStoreOptions {
   readonly clock: Clock
@@ -129,7 +130,10 @@ function projectStore(options: FileStoreOptions, { database, epoch, identity, pa
 }
 
 type Listener = (ticketId: string) => void
-function listeners({ onListenerError }: FileStoreOptions): { add(listener: Listener): () => void; tell(ticketIds: ReadonlySet<string>): void } {
+function listeners({ onListenerError }: FileStoreOptions): {
+  add: (listener: Listener) => () => void
+  tell: (ticketIds: ReadonlySet<string>) => void
+} {
   const all = new Set<Listener>()
   const call = (listener: Listener, ticketId: string): void => {
     try {
@@ -168,6 +172,8 @@ async function stats(database: Database): Promise<Readonly<Record<string, number
   const tables = await database.all("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name")
   const names = tables.map((row) => String(row['name'])).filter((name) => name !== 'guard')
   const counts = names.map((name) => `(SELECT COUNT(*) FROM ${name}) AS ${name}`)
-  const [row] = await database.all(`SELECT ${counts.join(', ')}, page_count * page_size AS bytes FROM pragma_page_count(), pragma_page_size()`)
+  const [row] = await database.all(
+    `SELECT ${counts.join(', ')}, page_count * page_size AS bytes FROM pragma_page_count(), pragma_page_size()`,
+  )
   return (row ?? {}) as Readonly<Row> as Record<string, number>
 }

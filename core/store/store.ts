@@ -12,8 +12,23 @@ import type { DurableEvent, NewEvent } from '../events/events.ts'
 import type { Settings, SettingsPatch } from '../settings.ts'
 import type { Blocked, Progress, Ticket, TicketStatus, WaitingFor } from '../ticket.ts'
 import type {
-  ArtifactRecord, AttemptRecord, CommandKind, CommandRecord, ErrorRecord, InboxKind, InboxRecord, ItemRecord, LeaseRecord, PhaseAt,
-  PhaseNote, ProjectRecord, PromptRecord, SessionRecord, Settlement, Slot, StepRecord, TurnRecord,
+  ArtifactRecord,
+  AttemptRecord,
+  CommandKind,
+  CommandRecord,
+  ErrorRecord,
+  InboxKind,
+  InboxRecord,
+  ItemRecord,
+  LeaseRecord,
+  PhaseAt,
+  PhaseNote,
+  PromptRecord,
+  SessionRecord,
+  Settlement,
+  Slot,
+  StepRecord,
+  TurnRecord,
 } from './records.ts'
 
 /** The right to drive: checked by every driver's verb in the batch that writes. */
@@ -21,7 +36,7 @@ export interface Fence {
   readonly ticketId: string
   readonly generation: number
 }
-interface At {
+export interface At {
   readonly at: number
 }
 
@@ -47,24 +62,48 @@ export interface TicketVerbs {
   /** Numbers it within the project: `KEY-n`. Event `ticket.created`. */
   createTicket(input: NewTicket): Promise<Ticket>
   /** Drafts only (else TICKET_WRONG_STATUS by the caller's reading; STORE_CONFLICT here). Event `ticket.updated`. */
-  editTicket(input: At & { ticketId: string; revision: number; patch: Partial<Pick<NewTicket, 'title' | 'description' | 'priority' | 'pipeline' | 'models'>> }): Promise<Ticket>
+  editTicket(
+    input: At & {
+      ticketId: string
+      revision: number
+      patch: Partial<Pick<NewTicket, 'title' | 'description' | 'priority' | 'pipeline' | 'models'>>
+    },
+  ): Promise<Ticket>
   /** CHANGES.start: pins pipeline and settings, opens attempt 1 of the first phase. Events `ticket.started`, `ticket.status`, `phase.entered`. */
-  startTicket(fence: Fence, input: At & Omit<Progress, 'generation' | 'startedAt' | 'attempt' | 'visits'> & { actionId?: string }): Promise<Ticket>
+  startTicket(
+    fence: Fence,
+    input: At & Omit<Progress, 'generation' | 'startedAt' | 'attempt' | 'visits'> & { actionId?: string },
+  ): Promise<Ticket>
   /**
    * CHANGES.advance: compare-and-set on phase and attempt; closes the attempt with the outcome, opens the next phase's.
    * `output` is kept as an artifact of the phase that ends. Completes when `to` is null (CHANGES.complete).
    */
-  advance(fence: Fence, input: At & { from: PhaseAt; outcome: string; to: (PhaseAt & { label: string; visits: number }) | null; output?: NewArtifact }): Promise<Ticket>
+  advance(
+    fence: Fence,
+    input: At & { from: PhaseAt; outcome: string; to: (PhaseAt & { label: string; visits: number }) | null; output?: NewArtifact },
+  ): Promise<Ticket>
   /** CHANGES.reattempt: a fresh attempt of the same phase after a failure that the retry rules cure. Waits until `notBefore` (parks for time) when it is later than now. */
-  reattempt(fence: Fence, input: At & { from: PhaseAt; to: PhaseAt; label: string; failure: NonNullable<AttemptRecord['failure']>; notBefore: number }): Promise<Ticket>
-  /** CHANGES.park. No change and no event when it already waits for the same. */
-  park(fence: Fence, input: At & { waitingFor: WaitingFor; until: number | null; holder?: string }): Promise<Ticket>
+  reattempt(
+    fence: Fence,
+    input: At & { from: PhaseAt; to: PhaseAt; label: string; failure: NonNullable<AttemptRecord['failure']>; notBefore: number },
+  ): Promise<Ticket>
+  /**
+   * CHANGES.park. No change and no event when it already waits for the same, nor when one of the recorded verbs it waits on
+   * (`awaiting`) was decided meanwhile: then it stays as it is and may run on.
+   */
+  park(
+    fence: Fence,
+    input: At & { waitingFor: WaitingFor; until: number | null; holder?: string; awaiting?: PhaseAt & { names: readonly string[] } },
+  ): Promise<Ticket>
   /** CHANGES.wake. No change when it runs already. */
   wake(fence: Fence, input: At): Promise<Ticket>
   /** CHANGES.block: an error occurrence, the ticket's `blocked`, an inbox entry of kind `blocked`. */
   block(fence: Fence, input: At & { from: PhaseAt; blocked: Blocked; kind: string; evidence: Json }): Promise<Ticket>
   /** CHANGES.retry: archives the attempt, opens the next (counts begin anew), resolves the error, closes its inbox entry, abandons the phase's sessions in the store. */
-  retryTicket(fence: Fence, input: At & { from: PhaseAt; to: PhaseAt; label: string; note: string | null; consume: string }): Promise<Ticket>
+  retryTicket(
+    fence: Fence,
+    input: At & { from: PhaseAt; to: PhaseAt; label: string; note: string | null; consume: string },
+  ): Promise<Ticket>
   /** CHANGES.continue: same attempt; the prompt that failed is open again (result null, `continues` + 1). Resolves the error, closes its inbox entry. */
   continueTicket(fence: Fence, input: At & { from: PhaseAt; reopenPrompt: string | null; consume: string }): Promise<Ticket>
   /** CHANGES.cancel: closes the inbox, abandons sessions in the store, drops pending commands, releases the exclusive lease. */
@@ -81,7 +120,9 @@ export interface LeaseVerbs {
    * Claims a ticket: free, expired (expiry == now is free), already ours, or held by an owner that the caller has proven
    * dead (`dead`). A new owner raises the generation. LEASE_HELD with the holder otherwise.
    */
-  claimLease(input: At & { ticketId: string; owner: string; host: string; pid: number; startToken: string; ttlMs: number; dead?: string }): Promise<LeaseRecord>
+  claimLease(
+    input: At & { ticketId: string; owner: string; host: string; pid: number; startToken: string; ttlMs: number; dead?: string },
+  ): Promise<LeaseRecord>
   /** Renews all leases of an owner; keeps generations. Returns the ticket ids still held. */
   renewLeases(input: At & { owner: string; ttlMs: number }): Promise<readonly string[]>
   releaseLeases(input: At & { owner: string; ticketId?: string }): Promise<void>
@@ -101,7 +142,16 @@ export interface JournalVerbs {
   completeStep(fence: Fence, input: At & PhaseAt & { name: string; value: Json; events?: readonly NewEvent[] }): Promise<void>
   beginPrompt(fence: Fence, input: At & PhaseAt & { name: string; slot: Slot; inputHash: string }): Promise<PromptRecord>
   /** Records the `Turned`; ends the session of its slot unless `keep` names none. Event `prompt.recorded`. */
-  completePrompt(fence: Fence, input: At & PhaseAt & { name: string; result: Json; session: { nonce: string; state: 'ended' | 'abandoned'; reason: string } | null; repairs: readonly string[] }): Promise<void>
+  completePrompt(
+    fence: Fence,
+    input: At &
+      PhaseAt & {
+        name: string
+        result: Json
+        session: { nonce: string; state: 'ended' | 'abandoned'; reason: string } | null
+        repairs: readonly string[]
+      },
+  ): Promise<void>
   /** Milliseconds of its budget that a prompt has used; replaces the number. */
   spendBudget(fence: Fence, input: PhaseAt & { name: string; usedMs: number }): Promise<void>
   items(ticketId: string): Promise<readonly ItemRecord[]>
@@ -122,7 +172,10 @@ export interface ArtifactVerbs {
 
 export interface SessionVerbs {
   /** Claims the slot before the session exists (`creating`). SLOT_TAKEN when a row there is creating or active; STORE_CONFLICT unless the ticket is driven in the slot's phase and attempt. */
-  claimSlot(fence: Fence, input: At & { nonce: string; slot: Slot; opencodeId: string; directory: string; model: ModelRef }): Promise<SessionRecord>
+  claimSlot(
+    fence: Fence,
+    input: At & { nonce: string; slot: Slot; opencodeId: string; directory: string; model: ModelRef },
+  ): Promise<SessionRecord>
   /** Only from `creating`. Event `session.created`. */
   activateSession(fence: Fence, input: At & { nonce: string; sessionId: string; directory: string }): Promise<SessionRecord>
   /** To `ended` or `abandoned`, from creating or active. No change when it is over already. Event `session.ended`. */
@@ -138,7 +191,12 @@ export interface SessionVerbs {
 
 export interface TurnVerbs {
   /** Stored before anything is sent. STORE_CONFLICT when the session has an open turn, the row is not active, or the ticket is not driven in this phase and attempt. Event `turn.intended`. */
-  intendTurn(fence: Fence, turn: At & PhaseAt & Pick<TurnRecord, 'turnId' | 'prompt' | 'ordinal' | 'reason' | 'sessionNonce' | 'sessionId' | 'opencodeId' | 'directory' | 'request'>): Promise<TurnRecord>
+  intendTurn(
+    fence: Fence,
+    turn: At &
+      PhaseAt &
+      Pick<TurnRecord, 'turnId' | 'prompt' | 'ordinal' | 'reason' | 'sessionNonce' | 'sessionId' | 'opencodeId' | 'directory' | 'request'>,
+  ): Promise<TurnRecord>
   /** Recorded before each POST: posts + 1, receipt `sent` (from intended or sent, and from uncertain when a person chose resend: its inbox entry closes; an admitted turn keeps its receipt); `restart` counts in `restarts` too. Event `turn.sent`. */
   recordPost(fence: Fence, input: At & { turnId: string; restart: boolean }): Promise<TurnRecord>
   /** From intended or sent; no change when it is further. Event `turn.admitted`. */
@@ -157,11 +215,29 @@ export interface TurnVerbs {
 
 export interface InboxVerbs {
   /** A gate's entry and its open step in one; no change when both are there. Event `gate.opened`. */
-  openGate(fence: Fence, input: At & PhaseAt & { gateId: string; name: string; inputHash: string; payload: Json; actions: readonly string[]; opened: NewEvent }): Promise<StepRecord>
+  openGate(
+    fence: Fence,
+    input: At & PhaseAt & { gateId: string; name: string; inputHash: string; payload: Json; actions: readonly string[]; opened: NewEvent },
+  ): Promise<StepRecord>
   /** Consumes the decision: step recorded, entry closed, the newest revision of the artifact kind `approves` marked approved by this action, CHANGES.wake when it waits for a person. Event `gate.decided`. */
-  decideGate(fence: Fence, input: At & PhaseAt & { gateId: string; name: string; decision: Json; approves: string | null; consume: string }): Promise<void>
+  decideGate(
+    fence: Fence,
+    input: At & PhaseAt & { gateId: string; name: string; decision: Json; approves: string | null; consume: string },
+  ): Promise<void>
   /** A question or permission of the model; no change when it is known. A running ticket waits for a person from here on. */
-  openRequest(fence: Fence, input: At & PhaseAt & { id: string; kind: 'question' | 'permission'; sessionId: string; directory: string; payload: Json; actions: readonly string[]; opened: NewEvent }): Promise<void>
+  openRequest(
+    fence: Fence,
+    input: At &
+      PhaseAt & {
+        id: string
+        kind: 'question' | 'permission'
+        sessionId: string
+        directory: string
+        payload: Json
+        actions: readonly string[]
+        opened: NewEvent
+      },
+  ): Promise<void>
   /** A person's answer is on its way: open → claimed, answer stored. No fence: any server may. QUESTION_UNKNOWN, QUESTION_ANSWERED. */
   claimRequest(input: At & { ticketId: string; id: string; answer: Json }): Promise<InboxRecord>
   /** Sending failed: claimed → open. */
@@ -180,7 +256,16 @@ export interface InboxVerbs {
    * with other content: ACTION_CONSUMED. `gate`: the entry must be open and undecided (GATE_CLOSED), and when `sha256` is
    * given the gate's artifact kind must still have it as newest (GATE_HASH_STALE with both hashes).
    */
-  submitCommand(input: At & { actionId: string; ticketId: string; kind: CommandKind; target: string | null; payload: Json; gate?: { artifact: string | null; sha256: string | null } }): Promise<CommandRecord>
+  submitCommand(
+    input: At & {
+      actionId: string
+      ticketId: string
+      kind: CommandKind
+      target: string | null
+      payload: Json
+      gate?: { artifact: string | null; sha256: string | null }
+    },
+  ): Promise<CommandRecord>
   /** Done, where the act itself has no verb that consumes (release). */
   consumeCommand(fence: Fence, input: At & { actionId: string }): Promise<void>
   /** Without effect: its moment has passed. Events none. */
@@ -212,30 +297,4 @@ export interface Store extends TicketVerbs, LeaseVerbs, JournalVerbs, ArtifactVe
   settings(): Promise<Partial<Settings>>
   putSettings(input: At & { patch: SettingsPatch }): Promise<void>
   close(): Promise<void>
-}
-
-/** The app database: attached projects and app-wide settings. */
-export interface AppStore {
-  /** PROJECT_KEY_TAKEN. The same path again returns the record that is there. */
-  attachProject(input: At & Omit<ProjectRecord, 'attachedAt'>): Promise<ProjectRecord>
-  updateProject(input: At & { id: string; patch: Partial<Pick<ProjectRecord, 'name' | 'key' | 'defaultBranch'>> }): Promise<ProjectRecord>
-  detachProject(input: At & { id: string }): Promise<void>
-  getProject(id: string): Promise<ProjectRecord | null>
-  listProjects(): Promise<readonly ProjectRecord[]>
-  settings(): Promise<Partial<Settings>>
-  putSettings(input: At & { patch: SettingsPatch }): Promise<void>
-  /** Small values such as the server's own id. */
-  meta(key: string): Promise<string | null>
-  putMeta(key: string, value: string): Promise<void>
-  close(): Promise<void>
-}
-
-/** Opens and migrates. DATABASE_CORRUPT, DATABASE_NEWER, DATABASE_BUSY. */
-export interface StoreOpener {
-  openApp(url: string): Promise<AppStore>
-  /**
-   * Creates it for a project that has none. PROJECT_KEY_TAKEN when the file belongs to another key. Directories under
-   * `baseDir` (else the parent of the `.looptroop` that holds the file) are stored relative to it.
-   */
-  openProject(url: string, identity: { projectId: string; projectKey: string; baseDir?: string }): Promise<Store>
 }

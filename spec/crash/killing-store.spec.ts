@@ -7,8 +7,10 @@ import { isCrash, killingStore, VERBS, WRITING_VERBS } from './killing-store.ts'
 describe('the killing store', (it) => {
   it('knows every verb of the store', async () => {
     await using world = await startedWorld(openFileHome)
-    const methods = Object.entries(world.store).filter(([name, value]) => typeof value === 'function' && !['onAppend', 'onInbox', 'close'].includes(name))
-    assert.equal([...VERBS].sort(), methods.map(([name]) => name).sort())
+    const methods = Object.entries(world.store).filter(
+      ([name, value]) => typeof value === 'function' && !['onAppend', 'onInbox', 'close'].includes(name),
+    )
+    assert.equal([...VERBS].toSorted(), methods.map(([name]) => name).toSorted())
     assert.ok(WRITING_VERBS.length > 40)
   })
 

@@ -9,16 +9,78 @@ type KillableVerb = Exclude<VerbName, 'close'>
 
 /** Every verb and whether it writes. A verb that is missing here, or gone from the port, does not compile. */
 const WRITES: Record<KillableVerb, boolean> = {
-  createTicket: true, editTicket: true, startTicket: true, advance: true, reattempt: true, park: true, wake: true, block: true,
-  retryTicket: true, continueTicket: true, cancelTicket: true, getTicket: false, listTickets: false, attempts: false, errors: false,
-  claimLease: true, renewLeases: true, releaseLeases: true, lease: false, takeExclusive: true, releaseExclusive: true, exclusiveHolders: false,
-  journal: false, beginStep: true, completeStep: true, beginPrompt: true, completePrompt: true, spendBudget: true, items: false, putItem: true,
-  addPhaseNote: true, phaseNotes: false, saveArtifact: true, artifact: false, artifacts: false,
-  claimSlot: true, activateSession: true, endSession: true, adoptSession: true, sessionInSlot: false, sessions: false, openSessions: false,
-  intendTurn: true, recordPost: true, admitTurn: true, markStopping: true, settleTurn: true, turnUncertain: true, turns: false, turn: false,
-  openTurns: false, openGate: true, decideGate: true, openRequest: true, claimRequest: true, reopenRequest: true, closeRequest: true,
-  storedAnswers: false, consumeAnswers: true, inboxEntry: false, inbox: false, submitCommand: true, consumeCommand: true, dropCommand: true,
-  pendingCommands: false, command: false, appendEvents: true, events: false, lastSeq: false, stats: false, settings: false, putSettings: true,
+  createTicket: true,
+  editTicket: true,
+  startTicket: true,
+  advance: true,
+  reattempt: true,
+  park: true,
+  wake: true,
+  block: true,
+  retryTicket: true,
+  continueTicket: true,
+  cancelTicket: true,
+  getTicket: false,
+  listTickets: false,
+  attempts: false,
+  errors: false,
+  claimLease: true,
+  renewLeases: true,
+  releaseLeases: true,
+  lease: false,
+  takeExclusive: true,
+  releaseExclusive: true,
+  exclusiveHolders: false,
+  journal: false,
+  beginStep: true,
+  completeStep: true,
+  beginPrompt: true,
+  completePrompt: true,
+  spendBudget: true,
+  items: false,
+  putItem: true,
+  addPhaseNote: true,
+  phaseNotes: false,
+  saveArtifact: true,
+  artifact: false,
+  artifacts: false,
+  claimSlot: true,
+  activateSession: true,
+  endSession: true,
+  adoptSession: true,
+  sessionInSlot: false,
+  sessions: false,
+  openSessions: false,
+  intendTurn: true,
+  recordPost: true,
+  admitTurn: true,
+  markStopping: true,
+  settleTurn: true,
+  turnUncertain: true,
+  turns: false,
+  turn: false,
+  openTurns: false,
+  openGate: true,
+  decideGate: true,
+  openRequest: true,
+  claimRequest: true,
+  reopenRequest: true,
+  closeRequest: true,
+  storedAnswers: false,
+  consumeAnswers: true,
+  inboxEntry: false,
+  inbox: false,
+  submitCommand: true,
+  consumeCommand: true,
+  dropCommand: true,
+  pendingCommands: false,
+  command: false,
+  appendEvents: true,
+  events: false,
+  lastSeq: false,
+  stats: false,
+  settings: false,
+  putSettings: true,
 }
 export const VERBS = Object.keys(WRITES) as readonly KillableVerb[]
 /** Those with a before and an after that differ. */
@@ -57,15 +119,17 @@ export function killingStore(store: Store, kill: Kill | null): KillingStore {
     announce()
     throw new Crash(kill === null ? 'dead' : `killed ${kill.when} ${kill.verb} number ${kill.nth}`)
   }
-  const guarded = (verb: KillableVerb, run: (...args: unknown[]) => Promise<unknown>) => async (...args: unknown[]): Promise<unknown> => {
-    if (dead) die()
-    uses[verb] = (uses[verb] ?? 0) + 1
-    const here = kill?.verb === verb && kill.nth === uses[verb]
-    if (here && kill.when === 'before') die()
-    const result = await run(...args)
-    if (dead || here) die()
-    return result
-  }
+  const guarded =
+    (verb: KillableVerb, run: (...args: unknown[]) => Promise<unknown>) =>
+    async (...args: unknown[]): Promise<unknown> => {
+      if (dead) die()
+      uses[verb] = (uses[verb] ?? 0) + 1
+      const here = kill?.verb === verb && kill.nth === uses[verb]
+      if (here && kill.when === 'before') die()
+      const result = await run(...args)
+      if (dead || here) die()
+      return result
+    }
   const proxy = new Proxy(store, {
     get: (target, name, receiver) => {
       const value: unknown = Reflect.get(target, name, receiver)

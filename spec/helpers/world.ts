@@ -8,7 +8,7 @@ import type { FakeBrain } from '../../core/opencode/fake/brain.ts'
 import { systemChance, systemClock } from '../../core/ports.ts'
 import { SETTING_NAMES } from '../../core/settings.ts'
 import { createFileStores } from '../../core/store/sql-store.ts'
-import type { StoreOpener } from '../../core/store/store.ts'
+import type { StoreOpener } from '../../core/store/app-store.ts'
 import { loadPlugins } from '../../plugins/loader.ts'
 import { phases, pipelines } from '../../phases/index.ts'
 import { startFakeOpencode } from './opencode.ts'
@@ -24,7 +24,8 @@ export interface WorldOptions {
   readonly pipelines?: readonly Pipeline[]
   readonly opencode?: Opencode
   readonly model?: { readonly provider: string; readonly model: string }
-  readonly stores?: StoreOpener
+  /** Between the kernel and its databases; called for each kernel that is opened. */
+  readonly stores?: (opener: StoreOpener) => StoreOpener
   readonly log?: (line: string) => void
 }
 
@@ -38,8 +39,8 @@ export interface World extends AsyncDisposable {
   start(title?: string, pipeline?: string): Promise<TicketView>
   /** Rounds until nothing starts any more and nothing is under way. */
   drive(): Promise<void>
-  /** A second kernel on the same data, after this one was stopped (or abandoned). */
-  reopen(): Promise<Kernel>
+  /** A second kernel on the same data, after this one was stopped or its store died. Later in time by `laterMs`: leases of the first have expired. */
+  reopen(laterMs?: number): Promise<Kernel>
 }
 
 export const FAKE_MODEL = { provider: 'fake', model: 'm1' } as const
@@ -51,20 +52,23 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const opencode = options.opencode ?? { ...(fake as FakeOpencode), startedAt: null }
   await opencode.hub.ready()
   const model = options.model ?? FAKE_MODEL
-  const open = async (): Promise<Kernel> => {
+  const open = async (laterMs: number): Promise<Kernel> => {
+    const clock = { ...systemClock, now: () => systemClock.now() + laterMs }
+    const opener = createFileStores({ clock, chance: systemChance })
     const builtIn = { phases: [...phases, ...(options.phases ?? [])], pipelines: [...pipelines, ...(options.pipelines ?? [])] }
     const registry = await loadPlugins({ folder: folder.path, config: {}, builtIn, settingNames: SETTING_NAMES })
     return createKernel({
       version: 'spec',
       databaseUrl: `file:${join(folder.path, 'app.db')}`,
-      stores: options.stores ?? createFileStores({ clock: systemClock, chance: systemChance }),
+      stores: options.stores?.(opener) ?? opener,
+      clock,
       registry,
       configSettings: { 'models.main': model },
       opencode,
       log: options.log ?? (() => {}),
     })
   }
-  let kernel = await open()
+  let kernel = await open(0)
   const project = await kernel.projects.attach({ path: repo.path, key: 'SPEC' })
   return {
     get kernel() {
@@ -85,8 +89,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
         if (started === 0) return
       }
     },
-    reopen: async () => {
-      kernel = await open()
+    reopen: async (laterMs = 0) => {
+      kernel = await open(laterMs)
       return kernel
     },
     [Symbol.asyncDispose]: async () => {

@@ -8,8 +8,21 @@ import { fakeKernel } from './fake-kernel.ts'
 import { ask, serve, TOKEN, type Served } from './wire.ts'
 
 const TICKET: TicketView = {
-  id: 'K-1', projectId: 'p', title: 't', description: '', priority: 2, pipeline: 'quick', status: 'draft', phase: null, attempt: null, branch: null,
-  baseBranch: null, baseCommit: null, revision: 1, createdAt: 1, updatedAt: 1,
+  id: 'K-1',
+  projectId: 'p',
+  title: 't',
+  description: '',
+  priority: 2,
+  pipeline: 'quick',
+  status: 'draft',
+  phase: null,
+  attempt: null,
+  branch: null,
+  baseBranch: null,
+  baseCommit: null,
+  revision: 1,
+  createdAt: 1,
+  updatedAt: 1,
 }
 
 interface Called extends AsyncDisposable {
@@ -29,10 +42,14 @@ async function call(given: Parameters<typeof fakeKernel>[0], log: string[] = [])
   }
 }
 
-async function refusal(promise: Promise<unknown>): Promise<NonNullable<TRPCClientError<AppRouter>['data']> & { message: string }> {
-  const error = await promise.then(() => null, (thrown: unknown) => thrown)
+type Refused = NonNullable<TRPCClientError<AppRouter>['data']>
+async function refusal(promise: Promise<unknown>): Promise<Refused & { message: string }> {
+  const error = await promise.then(
+    () => null,
+    (thrown: unknown) => thrown,
+  )
   if (!(error instanceof TRPCClientError) || !error.data) throw new Error(`no refusal: ${String(error)}`)
-  return { ...(error as TRPCClientError<AppRouter>).data!, message: error.message }
+  return { ...(error as TRPCClientError<AppRouter> & { data: Refused }).data, message: error.message }
 }
 
 describe('errors on the wire', (it) => {
@@ -47,14 +64,26 @@ describe('errors on the wire', (it) => {
       assert.is(data.field, 'x')
       seen.add(`${next.kind} ${data.code} ${data.httpStatus}`)
     }
-    for (const pair of ['bad_input BAD_REQUEST 400', 'not_found NOT_FOUND 404', 'conflict CONFLICT 409', 'precondition PRECONDITION_FAILED 412', 'unavailable SERVICE_UNAVAILABLE 503']) {
+    for (const pair of [
+      'bad_input BAD_REQUEST 400',
+      'not_found NOT_FOUND 404',
+      'conflict CONFLICT 409',
+      'precondition PRECONDITION_FAILED 412',
+      'unavailable SERVICE_UNAVAILABLE 503',
+    ]) {
       assert.ok(seen.has(pair), pair)
     }
   })
 
   it('never carry a stack, and tell the log what was our own fault', async () => {
     const log: string[] = []
-    await using called = await call({ tickets: { get: () => Promise.reject(new TypeError('x is not a function')) }, projects: { list: async () => [{ id: 1 }] as never } }, log)
+    await using called = await call(
+      {
+        tickets: { get: () => Promise.reject(new TypeError('x is not a function')) },
+        projects: { list: async () => [{ id: 1 }] as never },
+      },
+      log,
+    )
     const data = await refusal(called.client.tickets.get.query({ ticketId: 'K-1' }))
     assert.equal([data.looptroopCode, data.httpStatus], ['INTERNAL', 500])
     const answer = await ask(called.server, '/trpc/tickets.get?input=%7B%22ticketId%22%3A%22K-1%22%7D')
@@ -80,12 +109,17 @@ describe('errors on the wire', (it) => {
     assert.is(await wrong(client.tickets.list.query({ limit: 0 })), 'limit')
     assert.is(await wrong(client.tickets.list.query({ status: 'done' as never })), 'status')
     assert.is(await wrong(client.questions.reply.mutate({ ticketId: 'K-1', requestId: 'q', answers: [['a'], 'b' as never] })), 'answers.1')
-    assert.is(await wrong(client.gates.submit.mutate({ ticketId: 'K-1', gateId: 'g', action: 'approve', actionId: 'a', expectedContentSha256: 'short' })), 'expectedContentSha256')
+    assert.is(
+      await wrong(
+        client.gates.submit.mutate({ ticketId: 'K-1', gateId: 'g', action: 'approve', actionId: 'a', expectedContentSha256: 'short' }),
+      ),
+      'expectedContentSha256',
+    )
     assert.is(await wrong(client.tickets.get.query('K-1' as never)), 'input')
     assert.is(await wrong(client.projects.attach.mutate({ path: '/x', key: 'lower' })), 'key')
   })
 
-  it('refuse a body that is no JSON as the caller\'s mistake', async () => {
+  it("refuse a body that is no JSON as the caller's mistake", async () => {
     await using called = await call({})
     const answer = await ask(called.server, '/trpc/tickets.create', { method: 'POST', body: '{"title":' })
     assert.is(answer.status, 400)
@@ -99,7 +133,9 @@ describe('a wrong token', (it) => {
       await using stranger = createLoopTroopClient({ url: called.server.url, token: 'not-the-right-token', transport })
       assert.is((await refusal(stranger.health.check.query())).looptroopCode, 'TOKEN_WRONG')
       assert.is((await refusal(stranger.tickets.start.mutate({ ticketId: 'K-1' }))).httpStatus, 401)
-      const ended = await new Promise<unknown>((resolve) => stranger.events.onTicket.subscribe({ ticketId: 'K-1' }, { onError: resolve, onData: resolve }))
+      const ended = await new Promise<unknown>((resolve) =>
+        stranger.events.onTicket.subscribe({ ticketId: 'K-1' }, { onError: resolve, onData: resolve }),
+      )
       assert.match(String(ended), /401|token/)
     }
   })

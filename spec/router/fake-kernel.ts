@@ -11,7 +11,9 @@ function missing(name: string, given: object): object {
       const value: unknown = Reflect.get(target, key)
       if (typeof key === 'symbol' || key === 'then') return value
       if (value === undefined) throw new Error(`${name}.${key} is not faked`)
-      return typeof value === 'object' && value !== null && !Array.isArray(value) && name === 'kernel' ? missing(`${name}.${key}`, value) : value
+      return typeof value === 'object' && value !== null && !Array.isArray(value) && name === 'kernel'
+        ? missing(`${name}.${key}`, value)
+        : value
     },
   })
 }

@@ -34,7 +34,17 @@ describe('who may come in', (it) => {
     for (const host of ['127.0.0.1', `localhost:${server.port}`, 'LOCALHOST', '[::1]:1', 'my.host:80']) {
       assert.is((await ask(server, CHECK, { headers: { host } })).status, 200, host)
     }
-    const strangers = ['127.evil.com', '0x7f.1', '127.1', '2130706433', 'evil.com', 'localhost.evil.com', '127.0.0.1.nip.io', 'localhost@evil.com', '']
+    const strangers = [
+      '127.evil.com',
+      '0x7f.1',
+      '127.1',
+      '2130706433',
+      'evil.com',
+      'localhost.evil.com',
+      '127.0.0.1.nip.io',
+      'localhost@evil.com',
+      '',
+    ]
     for (const host of strangers) {
       for (const path of [CHECK, SSE, '/']) {
         const refused = await ask(server, path, { headers: { host } })
@@ -52,10 +62,21 @@ describe('who may come in', (it) => {
       assert.equal([served.status, served.headers['access-control-allow-origin']], [200, origin])
       assert.is(await knock(server, { headers: { origin } }), 'open')
     }
-    for (const origin of ['https://evil.com', 'null', 'http://tool.example.org', 'http://localhost.evil.com', 'http://evil.com#@localhost', 'file://']) {
+    for (const origin of [
+      'https://evil.com',
+      'null',
+      'http://tool.example.org',
+      'http://localhost.evil.com',
+      'http://evil.com#@localhost',
+      'file://',
+    ]) {
       for (const path of [CHECK, SSE]) {
         const refused = await ask(server, path, { headers: { origin } })
-        assert.equal([refused.status, refused.json.error?.data['looptroopCode'], refused.headers['access-control-allow-origin']], [403, 'ORIGIN_REFUSED', undefined], origin)
+        assert.equal(
+          [refused.status, refused.json.error?.data['looptroopCode'], refused.headers['access-control-allow-origin']],
+          [403, 'ORIGIN_REFUSED', undefined],
+          origin,
+        )
       }
       assert.is(await knock(server, { headers: { origin } }), '403', origin)
     }
@@ -102,7 +123,9 @@ describe('limits of the server', (it) => {
 describe('start and end of the server', (it) => {
   it('names a port that is in use', async () => {
     await using server = await serve({ kernel })
-    const second = await startServer({ kernel, host: '127.0.0.1', port: server.port, token: { value: TOKEN } }).catch((error: unknown) => error)
+    const second = await startServer({ kernel, host: '127.0.0.1', port: server.port, token: { value: TOKEN } }).catch(
+      (error: unknown) => error,
+    )
     assert.is((second as { code: string }).code, 'PORT_IN_USE')
     assert.match((second as Error).message, String(server.port))
   })

@@ -25,7 +25,7 @@ interface Seen {
 
 function watch(client: LoopTroopClient, ticketId: string, lastEventId?: string): Seen {
   const seen = { events: [] as DurableEvent[], live: [] as LiveEvent[], ids: [] as string[], errors: [] as unknown[] }
-  const { unsubscribe } = client.events.onTicket.subscribe(
+  const subscription = client.events.onTicket.subscribe(
     { ticketId, ...(lastEventId === undefined ? {} : { lastEventId }) },
     {
       onData: ({ id, data }) => {
@@ -36,7 +36,7 @@ function watch(client: LoopTroopClient, ticketId: string, lastEventId?: string):
       onError: (error) => seen.errors.push(error),
     },
   )
-  return { ...seen, stop: unsubscribe }
+  return { ...seen, stop: () => subscription.unsubscribe() }
 }
 
 /** The kernel's own feed on a real store: what a router is given in earnest. */
@@ -48,54 +48,64 @@ function sourceOf(world: World): Source {
   const feed = createEventFeed(world.store, systemClock)
   const kernel = fakeKernel({
     events: {
-      follow: ({ ticketId, lastEventId, signal }) => feed.follow({ ticketId, after: Number(lastEventId?.split('.')[1] ?? 0), gap: null, signal }),
+      follow: ({ ticketId, lastEventId, signal }) =>
+        feed.follow({ ticketId, after: Number(lastEventId?.split('.')[1] ?? 0), gap: null, signal }),
     },
   })
   return { kernel, feed }
 }
-const append = (world: World, file: string) => world.store.appendEvents(world.fence, { events: [{ type: 'file.edited', data: { file } }], at: 1 })
+const append = (world: World, file: string) =>
+  world.store.appendEvents(world.fence, { events: [{ type: 'file.edited', data: { file } }], at: 1 })
 const numbers = (seen: Seen): readonly number[] => seen.events.map((e) => e.seq)
 const upTo = (n: number): readonly number[] => Array.from({ length: n }, (_, index) => index + 1)
 
 describe('the stream of a ticket', (it) => {
   for (const transport of TRANSPORTS) {
-    it(`has no gap and no duplicate over ${transport} while connections are cut`, async () => {
-      await using world = await startedWorld(openFileHome)
-      await using server = await serve({ kernel: sourceOf(world).kernel })
-      await using client = createLoopTroopClient({ url: server.url, token: TOKEN, transport })
-      const seen = watch(client, world.ticketId)
-      // SSE waits three seconds before it comes back; WebSocket comes at once.
-      const cuts = transport === 'ws' ? 25 : 3
-      let stored = 4
-      for (let cut = 0; cut < cuts; cut++) {
-        await until(() => seen.events.length > stored - 5, 'it follows')
-        for (let n = 0; n < 8; n++, stored++) {
-          await append(world, `${cut}-${n}`)
-          if (n === cut % 8) server.disconnectAll()
+    it(
+      `has no gap and no duplicate over ${transport} while connections are cut`,
+      async () => {
+        await using world = await startedWorld(openFileHome)
+        await using server = await serve({ kernel: sourceOf(world).kernel })
+        await using client = createLoopTroopClient({ url: server.url, token: TOKEN, transport })
+        const seen = watch(client, world.ticketId)
+        // SSE waits three seconds before it comes back; WebSocket comes at once.
+        const cuts = transport === 'ws' ? 25 : 3
+        let stored = 4
+        for (let cut = 0; cut < cuts; cut++) {
+          await until(() => seen.events.length > stored - 5, 'it follows')
+          for (let n = 0; n < 8; n++, stored++) {
+            await append(world, `${cut}-${n}`)
+            if (n === cut % 8) server.disconnectAll()
+          }
         }
-      }
-      await until(() => (seen.events.at(-1)?.seq ?? 0) >= stored, 'it has caught up', 15_000)
-      assert.equal(numbers(seen), upTo(stored))
-      assert.equal(seen.errors, [])
-      assert.is(seen.ids.at(-1), `${world.store.epoch}.${stored}`)
-      seen.stop()
-    }, { timeoutMs: 60_000 })
+        await until(() => (seen.events.at(-1)?.seq ?? 0) >= stored, 'it has caught up', 15_000)
+        assert.equal(numbers(seen), upTo(stored))
+        assert.equal(seen.errors, [])
+        assert.is(seen.ids.at(-1), `${world.store.epoch}.${stored}`)
+        seen.stop()
+      },
+      { timeoutMs: 60_000 },
+    )
 
-    it(`goes on over ${transport} on a new server at the same address`, async () => {
-      await using world = await startedWorld(openFileHome)
-      const { kernel } = sourceOf(world)
-      const first = await serve({ kernel })
-      await using client = createLoopTroopClient({ url: first.url, token: TOKEN, transport })
-      const seen = watch(client, world.ticketId)
-      await until(() => seen.events.length === 4, 'it has replayed')
-      await first.close()
-      await append(world, 'while nobody listened')
-      await using second = await serve({ kernel, port: first.port })
-      assert.is(second.port, first.port)
-      await until(() => seen.events.length === 5, 'it has caught up', 15_000)
-      assert.equal([numbers(seen), seen.errors], [upTo(5), []])
-      seen.stop()
-    }, { timeoutMs: 40_000 })
+    it(
+      `goes on over ${transport} on a new server at the same address`,
+      async () => {
+        await using world = await startedWorld(openFileHome)
+        const { kernel } = sourceOf(world)
+        const first = await serve({ kernel })
+        await using client = createLoopTroopClient({ url: first.url, token: TOKEN, transport })
+        const seen = watch(client, world.ticketId)
+        await until(() => seen.events.length === 4, 'it has replayed')
+        await first.close()
+        await append(world, 'while nobody listened')
+        await using second = await serve({ kernel, port: first.port })
+        assert.is(second.port, first.port)
+        await until(() => seen.events.length === 5, 'it has caught up', 15_000)
+        assert.equal([numbers(seen), seen.errors], [upTo(5), []])
+        seen.stop()
+      },
+      { timeoutMs: 40_000 },
+    )
 
     it(`shows live text over ${transport} without moving the id, and resumes where it is told`, async () => {
       await using world = await startedWorld(openFileHome)
@@ -159,7 +169,8 @@ describe('the stream of a ticket', (it) => {
     const kernel = fakeKernel({
       events: {
         async *follow({ signal }) {
-          while (!signal.aborted && yielded < 5_000) yield { id: `e.${++yielded}`, events: [], live: [{ type: 'gap', reason: 'x'.repeat(64 * 1024) }] }
+          while (!signal.aborted && yielded < 5_000)
+            yield { id: `e.${++yielded}`, events: [], live: [{ type: 'gap', reason: 'x'.repeat(64 * 1024) }] }
         },
       },
     })
@@ -203,7 +214,7 @@ describe('lists that follow their changes', (it) => {
     await using server = await serve({ kernel })
     await using client = createLoopTroopClient({ url: server.url, token: TOKEN })
     const seen: number[] = []
-    const { unsubscribe } = client.questions.onChange.subscribe({}, { onData: (list) => seen.push(list.items.length) })
+    const subscription = client.questions.onChange.subscribe({}, { onData: (list) => seen.push(list.items.length) })
     const nudge = async (): Promise<void> => {
       await until(() => nudges.length > 0, 'it listens')
       nudges.shift()?.()
@@ -214,6 +225,6 @@ describe('lists that follow their changes', (it) => {
     await nudge()
     await until(() => seen.length === 2, 'the second list')
     assert.equal(seen, [0, 1])
-    unsubscribe()
+    subscription.unsubscribe()
   })
 })

@@ -1,6 +1,6 @@
 /** The plain protocols, where a spec has to see what a typed client hides. */
 import { once } from 'node:events'
-import { request, type IncomingHttpHeaders } from 'node:http'
+import { request, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import { WebSocket } from 'ws'
 import { startServer, type RunningServer, type ServerOptions } from '../../router/index.ts'
 
@@ -16,7 +16,10 @@ export interface Answer {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly text: string
-  readonly json: { readonly error?: { readonly message: string; readonly code: number; readonly data: Readonly<Record<string, unknown>> }; readonly result?: { readonly data: unknown } }
+  readonly json: {
+    readonly error?: { readonly message: string; readonly code: number; readonly data: Readonly<Record<string, unknown>> }
+    readonly result?: { readonly data: unknown }
+  }
 }
 interface Ask {
   readonly method?: string
@@ -30,7 +33,7 @@ export async function ask(server: RunningServer, path: string, { method = 'GET',
   const sent = Object.fromEntries(Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined))
   const outgoing = request({ host: '127.0.0.1', port: server.port, path, method, headers: sent, setHost: false })
   outgoing.end(body)
-  const [incoming] = (await once(outgoing, 'response')) as [import('node:http').IncomingMessage]
+  const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage]
   const chunks: Buffer[] = []
   for await (const chunk of incoming) chunks.push(chunk as Buffer)
   const text = Buffer.concat(chunks).toString()
@@ -39,7 +42,10 @@ export async function ask(server: RunningServer, path: string, { method = 'GET',
 }
 
 /** `open`, or the status with which the upgrade was refused. */
-export async function knock(server: RunningServer, { path = '/trpc?connectionParams=1', headers = {} }: { path?: string; headers?: Record<string, string> } = {}): Promise<string> {
+export async function knock(
+  server: RunningServer,
+  { path = '/trpc?connectionParams=1', headers = {} }: { path?: string; headers?: Record<string, string> } = {},
+): Promise<string> {
   const socket = new WebSocket(`ws://127.0.0.1:${server.port}${path}`, { headers })
   try {
     return await Promise.race([

@@ -36,38 +36,52 @@ function startWriter(world: World, name: string, count: number): Writer {
 const files = async (world: World): Promise<readonly string[]> => (await world.events('file.edited')).map((e) => e.file)
 
 describe('several processes on one file', (it) => {
-  it('lose nothing, number without a gap, and leave the event loop free', async () => {
-    await using world = await startedWorld(openFileHome)
-    const writers = ['a', 'b'].map((name) => startWriter(world, name, 150))
-    await until(() => writers.every((w) => w.acknowledged.length > 0), 'both writers are open')
-    let ticks = 0
-    const timer = setInterval(() => ticks++, 1)
-    for (let n = 0; n < 150; n++) {
-      const before = ticks
-      await world.store.appendEvents(world.fence, { events: [{ type: 'file.edited', data: { file: `own-${n}` } }], at: n })
-      if (n % 50 === 0) await until(() => ticks > before, 'a timer ticks between writes')
-    }
-    clearInterval(timer)
-    assert.equal(await Promise.all(writers.map((w) => w.ended)), [0, 0])
-    const stored = await files(world)
-    assert.is(new Set(stored).size, 450)
-    const seqs = await world.seqs()
-    assert.equal(seqs, seqs.map((_, index) => index + 1))
-  }, { timeoutMs: 60_000 })
+  it(
+    'lose nothing, number without a gap, and leave the event loop free',
+    async () => {
+      await using world = await startedWorld(openFileHome)
+      const writers = ['a', 'b'].map((name) => startWriter(world, name, 150))
+      await until(() => writers.every((w) => w.acknowledged.length > 0), 'both writers are open')
+      let ticks = 0
+      const timer = setInterval(() => ticks++, 1)
+      for (let n = 0; n < 150; n++) {
+        const before = ticks
+        await world.store.appendEvents(world.fence, { events: [{ type: 'file.edited', data: { file: `own-${n}` } }], at: n })
+        if (n % 50 === 0) await until(() => ticks > before, 'a timer ticks between writes')
+      }
+      clearInterval(timer)
+      assert.equal(await Promise.all(writers.map((w) => w.ended)), [0, 0])
+      const stored = await files(world)
+      assert.is(new Set(stored).size, 450)
+      const seqs = await world.seqs()
+      assert.equal(
+        seqs,
+        seqs.map((_, index) => index + 1),
+      )
+    },
+    { timeoutMs: 60_000 },
+  )
 
-  it('keep every acknowledged row when one is killed with SIGKILL', async () => {
-    await using world = await startedWorld(openFileHome)
-    for (let round = 0; round < 3; round++) {
-      const writer = startWriter(world, `k${round}`, 100_000)
-      await until(() => writer.acknowledged.length > 20 * (round + 1), 'some rows are acknowledged')
-      writer.child.kill('SIGKILL')
-      await writer.ended
-      const stored = new Set(await files(world))
-      for (const file of writer.acknowledged.slice(1)) assert.ok(stored.has(file), `${file} was acknowledged`)
-    }
-    const seqs = await world.seqs()
-    assert.equal(seqs, seqs.map((_, index) => index + 1))
-  }, { timeoutMs: 60_000 })
+  it(
+    'keep every acknowledged row when one is killed with SIGKILL',
+    async () => {
+      await using world = await startedWorld(openFileHome)
+      for (let round = 0; round < 3; round++) {
+        const writer = startWriter(world, `k${round}`, 100_000)
+        await until(() => writer.acknowledged.length > 20 * (round + 1), 'some rows are acknowledged')
+        writer.child.kill('SIGKILL')
+        await writer.ended
+        const stored = new Set(await files(world))
+        for (const file of writer.acknowledged.slice(1)) assert.ok(stored.has(file), `${file} was acknowledged`)
+      }
+      const seqs = await world.seqs()
+      assert.equal(
+        seqs,
+        seqs.map((_, index) => index + 1),
+      )
+    },
+    { timeoutMs: 60_000 },
+  )
 })
 
 describe('a locked file', (it) => {
@@ -76,7 +90,9 @@ describe('a locked file', (it) => {
     const locker = new Libsql(pathOfUrl(world.home.projectUrl))
     locker.exec('BEGIN IMMEDIATE')
     let done = false
-    const write = world.store.appendEvents(world.fence, { events: [{ type: 'file.edited', data: { file: 'x' } }], at: 1 }).then(() => (done = true))
+    const write = world.store
+      .appendEvents(world.fence, { events: [{ type: 'file.edited', data: { file: 'x' } }], at: 1 })
+      .then(() => (done = true))
     let ticks = 0
     const timer = setInterval(() => ticks++, 1)
     await until(() => ticks >= 5, 'timers tick while it waits')
@@ -148,12 +164,17 @@ describe('the file driver', (it) => {
   it('binds whole numbers as integers, refuses a missing argument, names a failing statement, rolls back', async () => {
     await using home = await openFileHome()
     const database = await openFileDatabase(path.join(home.path, 'x.db'), systemClock)
-    assert.equal(await database.all("SELECT typeof(:n) AS type, json_object('n', :n) AS json", { n: 3 }), [{ type: 'integer', json: '{"n":3}' }])
+    assert.equal(await database.all("SELECT typeof(:n) AS type, json_object('n', :n) AS json", { n: 3 }), [
+      { type: 'integer', json: '{"n":3}' },
+    ])
     assert.is(await codeOf(database.all('SELECT :missing')), 'INTERNAL')
     await database.batch([{ sql: 'CREATE TABLE t (a INTEGER CHECK (a > 0))', args: {} }])
     const insert = (a: number) => ({ sql: 'INSERT INTO t VALUES (:a)', args: { a } })
     const failed = await database.batch([insert(1), insert(0), insert(2)]).catch((error: unknown) => error)
-    assert.equal({ index: (failed as { index: number }).index, code: (failed as { code: string }).code }, { index: 1, code: 'SQLITE_CONSTRAINT_CHECK' })
+    assert.equal(
+      { index: (failed as { index: number }).index, code: (failed as { code: string }).code },
+      { index: 1, code: 'SQLITE_CONSTRAINT_CHECK' },
+    )
     assert.equal(await database.all('SELECT * FROM t'), [])
     await Promise.all([database.close(), database.close()])
     assert.is(await codeOf(database.all('SELECT 1')), 'SHUTTING_DOWN')

@@ -3,7 +3,7 @@ import { fail, type LoopTroopError } from '../../errors.ts'
 import { StatementFailed, type Database, type Statement } from '../database.ts'
 import { setMeta } from '../migrate.ts'
 import type { ProjectRecord } from '../records.ts'
-import type { AppStore } from '../store.ts'
+import type { AppStore } from '../app-store.ts'
 import { toProject } from './decode.ts'
 import { settingVerbs } from './settings.ts'
 

@@ -40,11 +40,20 @@ export function saveArtifact(batch: Batch, at: PhaseAt, artifact: NewArtifact): 
   })
 }
 
-const phaseArgs = (at: PhaseAt, { kind }: Pick<NewArtifact, 'kind'>): Record<'artifactKind' | 'ofPhase' | 'ofAttempt', string | number> => ({
-  artifactKind: kind, ofPhase: at.phase, ofAttempt: at.attempt,
+const phaseArgs = (
+  at: PhaseAt,
+  { kind }: Pick<NewArtifact, 'kind'>,
+): Record<'artifactKind' | 'ofPhase' | 'ofAttempt', string | number> => ({
+  artifactKind: kind,
+  ofPhase: at.phase,
+  ofAttempt: at.attempt,
 })
 
-async function readArtifact(context: Context, ticketId: string, query: Parameters<ArtifactVerbs['artifact']>[1]): Promise<ArtifactRecord | null> {
+async function readArtifact(
+  context: Context,
+  ticketId: string,
+  query: Parameters<ArtifactVerbs['artifact']>[1],
+): Promise<ArtifactRecord | null> {
   const [row] = await context.database.all(
     `SELECT * FROM artifacts WHERE ticket_id = :ticketId AND kind = :kind AND (:phase IS NULL OR phase = :phase)
        AND (:attempt IS NULL OR attempt = :attempt) AND (:revision IS NULL OR revision = :revision) ORDER BY revision DESC LIMIT 1`,

@@ -72,7 +72,10 @@ export class Batch {
     for (const { type, data, key } of events) {
       this.#touches.set(this.#statements.length, 'events')
       this.run(`${APPEND} SELECT :ticketId, ${LAST_SEQ} + 1, :eventType, :at, :eventData, :eventKey WHERE ${condition.when} ${ONCE}`, {
-        ...condition.args, eventType: type, eventData: JSON.stringify(data), eventKey: key ?? null,
+        ...condition.args,
+        eventType: type,
+        eventData: JSON.stringify(data),
+        eventKey: key ?? null,
       })
     }
     return this
@@ -88,11 +91,18 @@ export class Batch {
   }
 
   /** One event per row of `from` (a table with its WHERE); `data` and `key` are SQL of its JSON and its key. */
-  appendEach(type: NewEvent['type'], { data, from, key = 'NULL', args = {} }: { data: string; from: string; key?: string; args?: Args }): this {
+  appendEach(
+    type: NewEvent['type'],
+    { data, from, key = 'NULL', args = {} }: { data: string; from: string; key?: string; args?: Args },
+  ): this {
     this.#touches.set(this.#statements.length, 'events')
-    return this.run(`${APPEND} SELECT :ticketId, ${LAST_SEQ} + ROW_NUMBER() OVER (ORDER BY rowid), :eventType, :at, ${data}, ${key} FROM ${from} ${ONCE}`, {
-      ...args, eventType: type,
-    })
+    return this.run(
+      `${APPEND} SELECT :ticketId, ${LAST_SEQ} + ROW_NUMBER() OVER (ORDER BY rowid), :eventType, :at, ${data}, ${key} FROM ${from} ${ONCE}`,
+      {
+        ...args,
+        eventType: type,
+      },
+    )
   }
 
   /** The rows of the last statement. */

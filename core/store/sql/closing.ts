@@ -6,13 +6,27 @@ import { GATE, PERMISSION, QUESTION } from './status.ts'
 const STILL_OPEN = "ticket_id = :ticketId AND state IN ('open', 'claimed')"
 
 /** Closes the entries that match `where`, of whatever kind. */
-export function closeEntries(batch: Batch, { where, how, reason, args: more = {} }: { where: string; how: string; reason: string | null; args?: Args }): Batch {
+export function closeEntries(
+  batch: Batch,
+  { where, how, reason, args: more = {} }: { where: string; how: string; reason: string | null; args?: Args },
+): Batch {
   const of = (kind: string): string => `inbox WHERE ${STILL_OPEN} AND kind = '${kind}' AND ${where}`
   const args = { ...more, closeHow: how, closeReason: reason }
-  batch.appendEach('question.closed', { data: "json_object('requestId', id, 'how', :closeHow, 'answers', json(answer), 'reason', :closeReason)", from: of(QUESTION), args })
-  batch.appendEach('permission.closed', { data: "json_object('requestId', id, 'how', :closeHow, 'reason', :closeReason)", from: of(PERMISSION), args })
+  batch.appendEach('question.closed', {
+    data: "json_object('requestId', id, 'how', :closeHow, 'answers', json(answer), 'reason', :closeReason)",
+    from: of(QUESTION),
+    args,
+  })
+  batch.appendEach('permission.closed', {
+    data: "json_object('requestId', id, 'how', :closeHow, 'reason', :closeReason)",
+    from: of(PERMISSION),
+    args,
+  })
   batch.appendEach('gate.closed', { data: "json_object('gateId', id, 'reason', :closeReason)", from: of(GATE), args })
-  return batch.runOnInbox(`UPDATE inbox SET state = 'closed', how = :closeHow, reason = :closeReason, closed_at = :at WHERE ${STILL_OPEN} AND ${where}`, args)
+  return batch.runOnInbox(
+    `UPDATE inbox SET state = 'closed', how = :closeHow, reason = :closeReason, closed_at = :at WHERE ${STILL_OPEN} AND ${where}`,
+    args,
+  )
 }
 
 /** OpenCode no longer knows them: they stay open, and an answer will be stored for the phase's next prompt. */

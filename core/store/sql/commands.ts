@@ -20,12 +20,18 @@ export const commandVerbs = (context: Context): Verbs => ({
   dropCommand: async (fence, { at, actionId, reason }) => {
     const batch = fencedBatch(context, 'dropCommand', { fence, args: { at, actionId, reason } })
     await batch
-      .run("UPDATE commands SET state = 'dropped', ended_at = :at, reason = :reason WHERE action_id = :actionId AND ticket_id = :ticketId AND state = 'pending'")
+      .run(
+        "UPDATE commands SET state = 'dropped', ended_at = :at, reason = :reason WHERE action_id = :actionId AND ticket_id = :ticketId AND state = 'pending'",
+      )
       .commit()
   },
-  pendingCommands: async () => (await context.database.all("SELECT * FROM commands WHERE state = 'pending' ORDER BY at, rowid")).map(toCommand),
+  pendingCommands: async () =>
+    (await context.database.all("SELECT * FROM commands WHERE state = 'pending' ORDER BY at, rowid")).map(toCommand),
   command: async (ticketId, actionId) => {
-    const [row] = await context.database.all('SELECT * FROM commands WHERE ticket_id = :ticketId AND action_id = :actionId', { ticketId, actionId })
+    const [row] = await context.database.all('SELECT * FROM commands WHERE ticket_id = :ticketId AND action_id = :actionId', {
+      ticketId,
+      actionId,
+    })
     return row === undefined ? null : toCommand(row)
   },
 })
@@ -35,7 +41,10 @@ const REPEATED = `EXISTS (SELECT 1 FROM commands WHERE ${SAME})`
 
 async function submitCommand(context: Context, input: Submitted): Promise<CommandRecord> {
   const { at, actionId, ticketId, kind, target, payload, gate } = input
-  const batch = guardKnown(new Batch(context, 'submitCommand', { at, actionId, ticketId, kind, target, payload: encode(payload) }), ticketId)
+  const batch = guardKnown(
+    new Batch(context, 'submitCommand', { at, actionId, ticketId, kind, target, payload: encode(payload) }),
+    ticketId,
+  )
   batch.guard(() => fail('ACTION_CONSUMED', { actionId }), `${REPEATED} OR NOT EXISTS (SELECT 1 FROM commands WHERE action_id = :actionId)`)
   if (gate !== undefined) guardGate(context, batch, input)
   batch.append([event('ticket.command', { kind, actionId })], { when: `NOT ${REPEATED}` })
@@ -59,7 +68,13 @@ function guardGate(context: Context, batch: Batch, { ticketId, target, gate }: S
   const newest = 'SELECT sha256 FROM artifacts WHERE ticket_id = :ticketId AND kind = :artifact ORDER BY revision DESC LIMIT 1'
   const stale = async (): Promise<LoopTroopError> => {
     const [row] = await context.database.all(newest, args)
-    return fail('GATE_HASH_STALE', { ticketId, gateId: target, artifact: gate.artifact, current: row?.['sha256'] ?? null, expected: gate.sha256 })
+    return fail('GATE_HASH_STALE', {
+      ticketId,
+      gateId: target,
+      artifact: gate.artifact,
+      current: row?.['sha256'] ?? null,
+      expected: gate.sha256,
+    })
   }
   batch.guard(stale, `${REPEATED} OR :expected IS (${newest})`, { ...args, expected: gate.sha256 })
 }

@@ -2,11 +2,37 @@
 import type { ItemState, Json, ModelRef, Note } from '#plugins/contract'
 import type { DurableEvent } from '../../events/events.ts'
 import type { Settings } from '../../settings.ts'
-import { toTicket, type Blocked, type PinnedPipeline, type Progress, type Ticket, type TicketStatus, type WaitingFor } from '../../ticket.ts'
+import {
+  toTicket,
+  type Blocked,
+  type PinnedPipeline,
+  type Progress,
+  type Ticket,
+  type TicketStatus,
+  type WaitingFor,
+} from '../../ticket.ts'
 import type { Row } from '../database.ts'
 import type {
-  ArtifactRecord, AttemptRecord, CommandKind, CommandRecord, ErrorRecord, InboxKind, InboxRecord, InboxState, ItemRecord, LeaseRecord,
-  PhaseNote, ProjectRecord, PromptRecord, Receipt, SessionRecord, SessionState, Settlement, Slot, StepRecord, TurnRecord,
+  ArtifactRecord,
+  AttemptRecord,
+  CommandKind,
+  CommandRecord,
+  ErrorRecord,
+  InboxKind,
+  InboxRecord,
+  InboxState,
+  ItemRecord,
+  LeaseRecord,
+  PhaseNote,
+  ProjectRecord,
+  PromptRecord,
+  Receipt,
+  SessionRecord,
+  SessionState,
+  Settlement,
+  Slot,
+  StepRecord,
+  TurnRecord,
 } from '../records.ts'
 import type { Context } from './batch.ts'
 
@@ -221,7 +247,13 @@ export const toCommand = (row: Row): CommandRecord => ({
 })
 
 export const toEvent = (context: Context, row: Row): DurableEvent =>
-  ({ seq: int(row, 'seq'), id: `${context.epoch}.${row['seq']}`, type: text(row, 'type'), at: int(row, 'at'), data: json<Json>(row, 'data') }) as DurableEvent
+  ({
+    seq: int(row, 'seq'),
+    id: `${context.epoch}.${row['seq']}`,
+    type: text(row, 'type'),
+    at: int(row, 'at'),
+    data: json<Json>(row, 'data'),
+  }) as DurableEvent
 
 export const toProject = (row: Row): ProjectRecord => ({
   id: text(row, 'id'),

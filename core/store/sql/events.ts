@@ -11,7 +11,9 @@ export const eventVerbs = (context: Context): Verbs => ({
   },
   events: async (ticketId, after, limit) => {
     const rows = await context.database.all('SELECT * FROM events WHERE ticket_id = :ticketId AND seq > :after ORDER BY seq LIMIT :limit', {
-      ticketId, after, limit,
+      ticketId,
+      after,
+      limit,
     })
     return rows.map((row) => toEvent(context, row))
   },

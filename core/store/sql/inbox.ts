@@ -28,10 +28,15 @@ export const inboxVerbs = (context: Context): Verbs => ({
     await batch.runOnInbox(`UPDATE inbox SET state = 'open', answer = NULL WHERE ${REQUEST} AND state = 'claimed'`).commit()
   },
   closeRequest: (input) => closeRequest(context, input),
-  storedAnswers: async (ticketId) => list(context, "ticket_id = :ticketId AND detached = 1 AND answer IS NOT NULL AND carried_at IS NULL", { ticketId }),
+  storedAnswers: async (ticketId) =>
+    list(context, 'ticket_id = :ticketId AND detached = 1 AND answer IS NOT NULL AND carried_at IS NULL', { ticketId }),
   consumeAnswers: async (fence, { at, ids }) => {
     const batch = fencedBatch(context, 'consumeAnswers', { fence, args: { at, ids: encode(ids) } })
-    await batch.run('UPDATE inbox SET carried_at = :at WHERE ticket_id = :ticketId AND id IN (SELECT value FROM json_each(:ids)) AND carried_at IS NULL').commit()
+    await batch
+      .run(
+        'UPDATE inbox SET carried_at = :at WHERE ticket_id = :ticketId AND id IN (SELECT value FROM json_each(:ids)) AND carried_at IS NULL',
+      )
+      .commit()
   },
   inboxEntry: async (ticketId, id) => (await list(context, ENTRY, { ticketId, id }))[0] ?? null,
   inbox: ({ ticketId, kinds } = {}) =>

@@ -7,7 +7,8 @@ import { encode, encodeOrNull, toItem } from './decode.ts'
 type Verbs = Pick<JournalVerbs, 'items' | 'putItem'>
 
 export const itemVerbs = (context: Context): Verbs => ({
-  items: async (ticketId) => (await context.database.all('SELECT * FROM items WHERE ticket_id = :ticketId ORDER BY rowid', { ticketId })).map(toItem),
+  items: async (ticketId) =>
+    (await context.database.all('SELECT * FROM items WHERE ticket_id = :ticketId ORDER BY rowid', { ticketId })).map(toItem),
   putItem: (fence, input) => putItem(context, fence, input),
 })
 
@@ -27,8 +28,14 @@ async function putItem(context: Context, fence: Fence, { at, id, patch }: Parame
        blocked_by = COALESCE(:blockedBy, blocked_by), iteration = COALESCE(:iteration, iteration), start_commit = COALESCE(:startCommit, start_commit),
        commit_id = COALESCE(:commit, commit_id), notes = COALESCE(:notes, notes), data = COALESCE(:data, data), updated_at = :at WHERE ${ITEM}`,
     {
-      title: patch.title ?? null, state: patch.state ?? null, priority: patch.priority ?? null, blockedBy: encodeOrNull(patch.blockedBy),
-      iteration: patch.iteration ?? null, startCommit: patch.startCommit ?? null, commit: patch.commit ?? null, notes: encodeOrNull(patch.notes),
+      title: patch.title ?? null,
+      state: patch.state ?? null,
+      priority: patch.priority ?? null,
+      blockedBy: encodeOrNull(patch.blockedBy),
+      iteration: patch.iteration ?? null,
+      startCommit: patch.startCommit ?? null,
+      commit: patch.commit ?? null,
+      notes: encodeOrNull(patch.notes),
       data: patch.data === undefined ? null : encode(patch.data),
     },
   )

@@ -8,14 +8,17 @@ import { encode, toPhaseNote, toPrompt, toStep } from './decode.ts'
 import { endSession } from './sessions.ts'
 
 type Verbs = Omit<JournalVerbs, 'items' | 'putItem'>
-type Input<K extends 'beginStep' | 'completeStep' | 'beginPrompt' | 'completePrompt' | 'spendBudget' | 'addPhaseNote'> = Parameters<Verbs[K]>[1]
+type Input<K extends 'beginStep' | 'completeStep' | 'beginPrompt' | 'completePrompt' | 'spendBudget' | 'addPhaseNote'> = Parameters<
+  Verbs[K]
+>[1]
 
 const HERE = 'ticket_id = :ticketId AND phase = :phase AND attempt = :attempt'
 const NAMED = `${HERE} AND name = :name`
 
 export const journalVerbs = (context: Context): Verbs => ({
   journal: async (ticketId, { phase, attempt }) => {
-    const of = (table: 'steps' | 'prompts') => context.database.all(`SELECT * FROM ${table} WHERE ${HERE} ORDER BY rowid`, { ticketId, phase, attempt })
+    const of = (table: 'steps' | 'prompts') =>
+      context.database.all(`SELECT * FROM ${table} WHERE ${HERE} ORDER BY rowid`, { ticketId, phase, attempt })
     return { steps: (await of('steps')).map(toStep), prompts: (await of('prompts')).map(toPrompt) }
   },
   beginStep: (fence, input) => beginStep(context, fence, input),
@@ -28,12 +31,23 @@ export const journalVerbs = (context: Context): Verbs => ({
   },
   addPhaseNote: (fence, input) => addPhaseNote(context, fence, input),
   phaseNotes: async (ticketId, phase) => {
-    const rows = await context.database.all('SELECT * FROM phase_notes WHERE ticket_id = :ticketId AND phase = :phase ORDER BY rowid', { ticketId, phase })
+    const rows = await context.database.all('SELECT * FROM phase_notes WHERE ticket_id = :ticketId AND phase = :phase ORDER BY rowid', {
+      ticketId,
+      phase,
+    })
     return rows.map(toPhaseNote)
   },
 })
 
-const names = ({ phase, attempt, name }: { phase: string; attempt: number; name: string }): Record<'phase' | 'attempt' | 'name', string | number> => ({ phase, attempt, name })
+const names = ({
+  phase,
+  attempt,
+  name,
+}: {
+  phase: string
+  attempt: number
+  name: string
+}): Record<'phase' | 'attempt' | 'name', string | number> => ({ phase, attempt, name })
 
 async function beginStep(context: Context, fence: Fence, input: Input<'beginStep'>): Promise<StepRecord> {
   const batch = fencedBatch(context, 'beginStep', { fence, args: { ...names(input), at: input.at } })
@@ -81,8 +95,14 @@ function verdictOf(result: Json): { ok: boolean; why: string | null } {
 
 async function addPhaseNote(context: Context, fence: Fence, { at, phase, note }: Input<'addPhaseNote'>): Promise<void> {
   await fencedBatch(context, 'addPhaseNote', { fence, args: { at, phase } })
-    .run('INSERT INTO phase_notes (ticket_id, phase, kind, at, iteration, text) VALUES (:ticketId, :phase, :kind, :noteAt, :iteration, :text)', {
-      kind: note.kind, noteAt: note.at, iteration: note.iteration, text: note.text,
-    })
+    .run(
+      'INSERT INTO phase_notes (ticket_id, phase, kind, at, iteration, text) VALUES (:ticketId, :phase, :kind, :noteAt, :iteration, :text)',
+      {
+        kind: note.kind,
+        noteAt: note.at,
+        iteration: note.iteration,
+        text: note.text,
+      },
+    )
     .commit()
 }

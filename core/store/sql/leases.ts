@@ -21,7 +21,9 @@ export const leaseVerbs = (context: Context): LeaseVerbs => ({
   lease: (ticketId) => readLease(context, ticketId),
   takeExclusive: (fence, input) => takeExclusive(context, fence, input),
   releaseExclusive: async (fence, { at }) => {
-    await fencedBatch(context, 'releaseExclusive', { fence, args: { at } }).run('DELETE FROM execution_leases WHERE ticket_id = :ticketId').commit()
+    await fencedBatch(context, 'releaseExclusive', { fence, args: { at } })
+      .run('DELETE FROM execution_leases WHERE ticket_id = :ticketId')
+      .commit()
   },
   exclusiveHolders: async () =>
     (await context.database.all('SELECT ticket_id FROM execution_leases ORDER BY since, rowid')).map((row) => String(row['ticket_id'])),

@@ -45,7 +45,15 @@ async function claimSlot(context: Context, fence: Fence, input: Parameters<Sessi
   if (slot.ticketId !== fence.ticketId) throw fail('STORE_CONFLICT', { verb: 'claimSlot', guard: 'the slot is of the fenced ticket' })
   const batch = fencedBatch(context, 'claimSlot', { fence, args: { ...slotArgs(slot), at, nonce } })
   guardPhase(guardAnyStatus(batch, 'a session', DRIVEN_STATUSES))
-  batch.guard(() => fail('SLOT_TAKEN', { slot: Object.values(slot).filter((part) => part !== null).join('/') }), `NOT EXISTS (SELECT 1 FROM sessions WHERE ${IN_SLOT})`)
+  batch.guard(
+    () =>
+      fail('SLOT_TAKEN', {
+        slot: Object.values(slot)
+          .filter((part) => part !== null)
+          .join('/'),
+      }),
+    `NOT EXISTS (SELECT 1 FROM sessions WHERE ${IN_SLOT})`,
+  )
   batch.run(
     `INSERT INTO sessions (nonce, ticket_id, phase, attempt, member_id, bead_id, iteration, step, state, opencode_id, host, directory, model, generation, created_at)
      SELECT :nonce, :ticketId, :phase, :attempt, :memberId, :beadId, :iteration, :step, 'creating', :opencodeId, host, :directory, :model, :generation, :at
@@ -55,12 +63,22 @@ async function claimSlot(context: Context, fence: Fence, input: Parameters<Sessi
   return toSession(context, await batch.run(ONE).commitRow('session'))
 }
 
-async function activateSession(context: Context, fence: Fence, input: Parameters<SessionVerbs['activateSession']>[1]): Promise<SessionRecord> {
+async function activateSession(
+  context: Context,
+  fence: Fence,
+  input: Parameters<SessionVerbs['activateSession']>[1],
+): Promise<SessionRecord> {
   const { at, nonce, sessionId } = input
-  const batch = fencedBatch(context, 'activateSession', { fence, args: { at, nonce, sessionId, directory: context.directories.store(input.directory) } })
+  const batch = fencedBatch(context, 'activateSession', {
+    fence,
+    args: { at, nonce, sessionId, directory: context.directories.store(input.directory) },
+  })
   batch.guard('a session being created', "SELECT state = 'creating' AND ticket_id = :ticketId FROM sessions WHERE nonce = :nonce")
-  batch.run("UPDATE sessions SET state = 'active', session_id = :sessionId, directory = :directory, generation = :generation WHERE nonce = :nonce")
-  const slot = "json_object('ticketId', ticket_id, 'phase', phase, 'phaseAttempt', attempt, 'memberId', member_id, 'beadId', bead_id, 'iteration', iteration, 'step', step)"
+  batch.run(
+    "UPDATE sessions SET state = 'active', session_id = :sessionId, directory = :directory, generation = :generation WHERE nonce = :nonce",
+  )
+  const slot =
+    "json_object('ticketId', ticket_id, 'phase', phase, 'phaseAttempt', attempt, 'memberId', member_id, 'beadId', bead_id, 'iteration', iteration, 'step', step)"
   batch.appendEach('session.created', {
     data: `json_object('phase', phase, 'attempt', attempt, 'sessionId', session_id, 'slot', ${slot})`,
     from: 'sessions WHERE nonce = :nonce',
@@ -76,5 +94,8 @@ export function endSession(batch: Batch, { nonce, state, reason }: { nonce: stri
     from: `sessions WHERE nonce = :endedNonce AND ticket_id = :ticketId AND ${OPEN}`,
     args,
   })
-  return batch.run(`UPDATE sessions SET state = :endedState, ended_at = :at, reason = :endReason WHERE nonce = :endedNonce AND ticket_id = :ticketId AND ${OPEN}`, args)
+  return batch.run(
+    `UPDATE sessions SET state = :endedState, ended_at = :at, reason = :endReason WHERE nonce = :endedNonce AND ticket_id = :ticketId AND ${OPEN}`,
+    args,
+  )
 }

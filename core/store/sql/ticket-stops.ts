@@ -22,14 +22,20 @@ export const stopVerbs = (context: Context): Verbs => ({
 /** The command must be pending, for this ticket and of this kind; it is consumed with what it causes. */
 export function consumeCommand(batch: Batch, kind: CommandKind, actionId: string): Batch {
   const args = { consumed: actionId, commandKind: kind }
-  batch.guard(`a pending ${kind} command`, "SELECT state = 'pending' AND kind = :commandKind AND ticket_id = :ticketId FROM commands WHERE action_id = :consumed", args)
+  batch.guard(
+    `a pending ${kind} command`,
+    "SELECT state = 'pending' AND kind = :commandKind AND ticket_id = :ticketId FROM commands WHERE action_id = :consumed",
+    args,
+  )
   return batch.run("UPDATE commands SET state = 'consumed', ended_at = :at WHERE action_id = :consumed", args)
 }
 
 async function block(context: Context, fence: Fence, input: Input<'block'>): Promise<Ticket> {
   const { at, from, blocked, kind, evidence } = input
   const { code, message, hint, actions, errorId } = blocked
-  const batch = guardPhase(guardChange(fencedBatch(context, 'block', { fence, args: { at, phase: from.phase, attempt: from.attempt } }), 'block'))
+  const batch = guardPhase(
+    guardChange(fencedBatch(context, 'block', { fence, args: { at, phase: from.phase, attempt: from.attempt } }), 'block'),
+  )
   batch.run(
     `INSERT INTO errors (id, ticket_id, phase, attempt, code, kind, message, hint, actions, evidence, at)
      VALUES (:errorId, :ticketId, :phase, :attempt, :code, :kind, :message, :hint, :actions, :evidence, :at)`,
@@ -56,9 +62,14 @@ async function retryTicket(context: Context, fence: Fence, input: Input<'retryTi
   closeEntries(batch, { where: `kind = '${UNCERTAIN}' AND phase = :phase`, how: 'retried', reason: 'the phase was retried' })
   abandonSessions(batch, { where: 'phase = :phase', reason: 'the phase was retried' })
   if (note !== null) {
-    batch.run("INSERT INTO phase_notes (ticket_id, phase, kind, at, iteration, text) VALUES (:ticketId, :toPhase, 'person', :at, :iteration, :note)", {
-      toPhase: to.phase, iteration: from.attempt, note,
-    })
+    batch.run(
+      "INSERT INTO phase_notes (ticket_id, phase, kind, at, iteration, text) VALUES (:ticketId, :toPhase, 'person', :at, :iteration, :note)",
+      {
+        toPhase: to.phase,
+        iteration: from.attempt,
+        note,
+      },
+    )
   }
   sayStatus(batch, 'retry')
   openAttempt(batch, { ...to, label, visits: 1, reason: 'retry' })
@@ -73,7 +84,10 @@ async function continueTicket(context: Context, fence: Fence, input: Input<'cont
     const args = { name: reopenPrompt }
     const row = 'FROM prompts WHERE ticket_id = :ticketId AND phase = :phase AND attempt = :attempt AND name = :name'
     batch.guard('the prompt', `EXISTS (SELECT 1 ${row})`, args)
-    batch.run("UPDATE prompts SET state = 'open', result = NULL, ended_at = NULL, continues = continues + 1 WHERE ticket_id = :ticketId AND phase = :phase AND attempt = :attempt AND name = :name", args)
+    batch.run(
+      "UPDATE prompts SET state = 'open', result = NULL, ended_at = NULL, continues = continues + 1 WHERE ticket_id = :ticketId AND phase = :phase AND attempt = :attempt AND name = :name",
+      args,
+    )
   }
   resolveError(batch, 'continue')
   sayStatus(batch, 'continue')
@@ -83,9 +97,13 @@ async function continueTicket(context: Context, fence: Fence, input: Input<'cont
 async function cancelTicket(context: Context, fence: Fence, { at, reason, consume }: Input<'cancelTicket'>): Promise<Ticket> {
   const batch = guardChange(fencedBatch(context, 'cancelTicket', { fence, args: { at } }), 'cancel')
   consumeCommand(batch, 'cancel', consume)
-  batch.run("UPDATE commands SET state = 'dropped', ended_at = :at, reason = :reason WHERE ticket_id = :ticketId AND state = 'pending'", { reason })
+  batch.run("UPDATE commands SET state = 'dropped', ended_at = :at, reason = :reason WHERE ticket_id = :ticketId AND state = 'pending'", {
+    reason,
+  })
   batch.run("UPDATE attempts SET state = 'archived', ended_at = :at WHERE ticket_id = :ticketId AND state = 'active'")
-  batch.run('UPDATE errors SET resolved_at = :at, resolution = :resolution WHERE ticket_id = :ticketId AND resolved_at IS NULL', { resolution: 'cancel' })
+  batch.run('UPDATE errors SET resolved_at = :at, resolution = :resolution WHERE ticket_id = :ticketId AND resolved_at IS NULL', {
+    resolution: 'cancel',
+  })
   closeEntries(batch, { where: '1', how: 'ticket_canceled', reason })
   abandonSessions(batch, { where: '1', reason })
   batch.run('DELETE FROM execution_leases WHERE ticket_id = :ticketId')
@@ -93,11 +111,22 @@ async function cancelTicket(context: Context, fence: Fence, { at, reason, consum
   return finish(context, setStatus(batch, 'cancel'))
 }
 
-const unblocking = (context: Context, verb: 'retryTicket' | 'continueTicket', { fence, at, from }: { fence: Fence; at: number; from: PhaseAt }): Batch =>
-  guardPhase(guardChange(fencedBatch(context, verb, { fence, args: { at, phase: from.phase, attempt: from.attempt } }), verb === 'retryTicket' ? 'retry' : 'continue'))
+const unblocking = (
+  context: Context,
+  verb: 'retryTicket' | 'continueTicket',
+  { fence, at, from }: { fence: Fence; at: number; from: PhaseAt },
+): Batch =>
+  guardPhase(
+    guardChange(
+      fencedBatch(context, verb, { fence, args: { at, phase: from.phase, attempt: from.attempt } }),
+      verb === 'retryTicket' ? 'retry' : 'continue',
+    ),
+  )
 
 /** The error occurrence that blocked the ticket, and its inbox entry. */
 function resolveError(batch: Batch, resolution: 'retry' | 'continue'): Batch {
-  batch.run('UPDATE errors SET resolved_at = :at, resolution = :resolution WHERE ticket_id = :ticketId AND resolved_at IS NULL', { resolution })
+  batch.run('UPDATE errors SET resolved_at = :at, resolution = :resolution WHERE ticket_id = :ticketId AND resolved_at IS NULL', {
+    resolution,
+  })
   return closeEntries(batch, { where: `kind = '${STOPPED}'`, how: resolution, reason: `a person chose ${resolution}` })
 }

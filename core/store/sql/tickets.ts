@@ -15,8 +15,10 @@ export const ticketVerbs = (context: Context): Verbs => ({
     return row === undefined ? null : toTicketRecord(context, row)
   },
   listTickets: (filter = {}) => listTickets(context, filter),
-  attempts: async (ticketId) => (await context.database.all('SELECT * FROM attempts WHERE ticket_id = :ticketId ORDER BY rowid', { ticketId })).map(toAttempt),
-  errors: async (ticketId) => (await context.database.all('SELECT * FROM errors WHERE ticket_id = :ticketId ORDER BY rowid', { ticketId })).map(toErrorRecord),
+  attempts: async (ticketId) =>
+    (await context.database.all('SELECT * FROM attempts WHERE ticket_id = :ticketId ORDER BY rowid', { ticketId })).map(toAttempt),
+  errors: async (ticketId) =>
+    (await context.database.all('SELECT * FROM errors WHERE ticket_id = :ticketId ORDER BY rowid', { ticketId })).map(toErrorRecord),
 })
 
 const CREATED = '(SELECT id FROM tickets WHERE create_id = :createId)'
@@ -30,8 +32,13 @@ async function createTicket(context: Context, input: NewTicket): Promise<Ticket>
      SELECT :key || '-' || n, n, :createId, :title, :description, :priority, :pipeline, :models, :status, :at, :at
      FROM (SELECT COALESCE(MAX(number), 0) + 1 AS n FROM tickets) WHERE ${CREATED} IS NULL`,
     {
-      key: context.projectKey, title: input.title, description: input.description, priority: input.priority, pipeline: input.pipeline,
-      models: encodeOrNull(input.models), status: FIRST_STATUS,
+      key: context.projectKey,
+      title: input.title,
+      description: input.description,
+      priority: input.priority,
+      pipeline: input.pipeline,
+      models: encodeOrNull(input.models),
+      status: FIRST_STATUS,
     },
   )
   batch.appendFirst(CREATED, event('ticket.created', { title: input.title, pipeline: input.pipeline }))
@@ -51,8 +58,12 @@ async function editTicket(context: Context, input: Parameters<Verbs['editTicket'
          priority = COALESCE(:priority, priority), pipeline = COALESCE(:pipeline, pipeline),
          models = CASE WHEN :setsModels THEN :models ELSE models END, revision = revision + 1, updated_at = :at WHERE id = :ticketId`,
       {
-        title: patch.title ?? null, description: patch.description ?? null, priority: patch.priority ?? null, pipeline: patch.pipeline ?? null,
-        setsModels: 'models' in patch ? 1 : 0, models: encodeOrNull(patch.models),
+        title: patch.title ?? null,
+        description: patch.description ?? null,
+        priority: patch.priority ?? null,
+        pipeline: patch.pipeline ?? null,
+        setsModels: 'models' in patch ? 1 : 0,
+        models: encodeOrNull(patch.models),
       },
     )
     batch.append([event('ticket.updated', { fields })])

@@ -42,7 +42,8 @@ export const turnVerbs = (context: Context): TurnVerbs => ({
     const [row] = await context.database.all(ONE, { turnId })
     return row === undefined ? null : toTurn(context, row)
   },
-  openTurns: async () => (await context.database.all("SELECT * FROM turns WHERE receipt <> 'settled' ORDER BY rowid")).map((row) => toTurn(context, row)),
+  openTurns: async () =>
+    (await context.database.all("SELECT * FROM turns WHERE receipt <> 'settled' ORDER BY rowid")).map((row) => toTurn(context, row)),
 })
 
 const finish = async (context: Context, batch: Batch): Promise<TurnRecord> => toTurn(context, await batch.run(ONE).commitRow('turn'))
@@ -51,8 +52,14 @@ async function intendTurn(context: Context, fence: Fence, turn: Input<'intendTur
   const { at, phase, attempt, turnId, prompt, ordinal, reason, sessionNonce, sessionId, opencodeId, request } = turn
   const batch = fencedBatch(context, 'intendTurn', { fence, args: { at, phase, attempt, turnId, sessionNonce, sessionId } })
   guardPhase(guardAnyStatus(batch, 'a turn', DRIVEN_STATUSES))
-  batch.guard('an active session', "SELECT state = 'active' AND ticket_id = :ticketId AND session_id = :sessionId FROM sessions WHERE nonce = :sessionNonce")
-  batch.guard('no open turn in the session', "NOT EXISTS (SELECT 1 FROM turns WHERE session_nonce = :sessionNonce AND receipt <> 'settled')")
+  batch.guard(
+    'an active session',
+    "SELECT state = 'active' AND ticket_id = :ticketId AND session_id = :sessionId FROM sessions WHERE nonce = :sessionNonce",
+  )
+  batch.guard(
+    'no open turn in the session',
+    "NOT EXISTS (SELECT 1 FROM turns WHERE session_nonce = :sessionNonce AND receipt <> 'settled')",
+  )
   batch.run(
     `INSERT INTO turns (turn_id, ticket_id, phase, attempt, prompt, ordinal, reason, session_nonce, session_id, opencode_id, directory, generation,
        request, receipt, intended_at)
@@ -65,7 +72,11 @@ async function intendTurn(context: Context, fence: Fence, turn: Input<'intendTur
 }
 
 /** A person's "resend" takes an uncertain turn back to `sent`; its inbox entry closes with it. */
-async function recordPost(context: Context, fence: Fence, { at, turnId, restart }: Parameters<TurnVerbs['recordPost']>[1]): Promise<TurnRecord> {
+async function recordPost(
+  context: Context,
+  fence: Fence,
+  { at, turnId, restart }: Parameters<TurnVerbs['recordPost']>[1],
+): Promise<TurnRecord> {
   const batch = fencedBatch(context, 'recordPost', { fence, args: { at, turnId } })
   batch.guard('a turn that is not settled', `SELECT receipt <> 'settled' FROM turns WHERE ${MINE}`)
   batch.run(
@@ -78,11 +89,17 @@ async function recordPost(context: Context, fence: Fence, { at, turnId, restart 
   return finish(context, batch)
 }
 
-async function settleTurn(context: Context, fence: Fence, { at, turnId, settlement, events = [] }: Input<'settleTurn'>): Promise<TurnRecord> {
+async function settleTurn(
+  context: Context,
+  fence: Fence,
+  { at, turnId, settlement, events = [] }: Input<'settleTurn'>,
+): Promise<TurnRecord> {
   const { how, finish: word, text, tokens, cost, error } = settlement
   const batch = fencedBatch(context, 'settleTurn', { fence, args: { at, turnId } })
   batch.guard('a turn that is not settled', `SELECT receipt <> 'settled' FROM turns WHERE ${MINE}`)
-  batch.run(`UPDATE turns SET receipt = 'settled', settlement = :settlement, settled_at = :at WHERE ${MINE}`, { settlement: encode(settlement) })
+  batch.run(`UPDATE turns SET receipt = 'settled', settlement = :settlement, settled_at = :at WHERE ${MINE}`, {
+    settlement: encode(settlement),
+  })
   batch.append(events)
   batch.appendEach('turn.settled', {
     data: `json_object(${OF_TURN}, 'how', :how, 'finish', :finish, 'text', :text, 'tokens', json(:tokens), 'cost', :cost, 'error', json(:error), 'ms', :at - intended_at)`,

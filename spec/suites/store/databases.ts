@@ -13,16 +13,23 @@ export function databaseSuite(it: It, open: OpenHome): void {
     assert.match(again.epoch, /^[0-9a-f]{16}$/)
     assert.equal(await again.getTicket(world.ticketId), await world.ticket())
     await again.close()
-    assert.is(await codeOf(world.home.opener.openProject(world.home.projectUrl, { projectId: 'p2', projectKey: 'OTHER' })), 'PROJECT_KEY_TAKEN')
+    assert.is(
+      await codeOf(world.home.opener.openProject(world.home.projectUrl, { projectId: 'p2', projectKey: 'OTHER' })),
+      'PROJECT_KEY_TAKEN',
+    )
   })
 
   it('serves two openers of one database', async () => {
     await using world = await startedWorld(open)
     const other = await world.home.opener.openProject(world.home.projectUrl, IDENTITY)
-    const append = (store: Store, n: number) => store.appendEvents(world.fence, { events: [{ type: 'file.edited', data: { file: `${n}` } }], at: n })
+    const append = (store: Store, n: number) =>
+      store.appendEvents(world.fence, { events: [{ type: 'file.edited', data: { file: `${n}` } }], at: n })
     await Promise.all(Array.from({ length: 40 }, (_, n) => append(n % 2 === 0 ? world.store : other, n)))
     const seqs = await world.seqs()
-    assert.equal(seqs, Array.from({ length: 44 }, (_, index) => index + 1))
+    assert.equal(
+      seqs,
+      Array.from({ length: 44 }, (_, index) => index + 1),
+    )
     await other.close()
   })
 
@@ -55,7 +62,10 @@ export function databaseSuite(it: It, open: OpenHome): void {
     assert.is((await app.updateProject({ id: 'p2', patch: { name: 'other' }, at: 7 })).name, 'other')
     assert.is(await codeOf(app.updateProject({ id: 'p3', patch: {}, at: 7 })), 'PROJECT_UNKNOWN')
     await app.detachProject({ id: 'p1', at: 8 })
-    assert.equal((await app.listProjects()).map((p) => p.id), ['p2'])
+    assert.equal(
+      (await app.listProjects()).map((p) => p.id),
+      ['p2'],
+    )
     await app.putSettings({ patch: { 'qa.manual': true }, at: 9 })
     await app.putMeta('server', 'x')
     await app.close()
@@ -64,20 +74,24 @@ export function databaseSuite(it: It, open: OpenHome): void {
     await again.close()
   })
 
-  it('holds its invariants under any order of verbs', async () => {
-    await using world = await startedWorld(open)
-    let round = 0
-    await fc.assert(
-      fc.asyncProperty(fc.array(fc.nat({ max: ACTS.length - 1 }), { minLength: 5, maxLength: 25 }), async (acts) => {
-        const ticket = await newTicket(world.store, `round ${round++}`)
-        const fence = { ticketId: ticket.id, generation: (await claim(world.store, ticket.id)).generation }
-        // Refusals are part of the game; what counts is what is stored afterwards.
-        await Promise.allSettled(acts.map(async (act, n) => ACTS[act]?.({ world, fence, n: `${ticket.id}-${n}` })))
-        await checkInvariants(world, ticket.id)
-      }),
-      { numRuns: 25 },
-    )
-  }, { timeoutMs: 60_000 })
+  it(
+    'holds its invariants under any order of verbs',
+    async () => {
+      await using world = await startedWorld(open)
+      let round = 0
+      await fc.assert(
+        fc.asyncProperty(fc.array(fc.nat({ max: ACTS.length - 1 }), { minLength: 5, maxLength: 25 }), async (acts) => {
+          const ticket = await newTicket(world.store, `round ${round++}`)
+          const fence = { ticketId: ticket.id, generation: (await claim(world.store, ticket.id)).generation }
+          // Refusals are part of the game; what counts is what is stored afterwards.
+          await Promise.allSettled(acts.map(async (act, n) => ACTS[act]?.({ world, fence, n: `${ticket.id}-${n}` })))
+          await checkInvariants(world, ticket.id)
+        }),
+        { numRuns: 25 },
+      )
+    },
+    { timeoutMs: 60_000 },
+  )
 }
 
 interface Act {
@@ -89,20 +103,38 @@ interface Act {
 const few = (n: string): string => `${n.split('-')[1]}-${Number(n.split('-')[2]) % 3}`
 const directory = '/d'
 const model = { provider: 'p', model: 'm' }
-const slotOf = ({ fence }: Act) => ({ ticketId: fence.ticketId, phase: 'ONE', phaseAttempt: 1, memberId: null, beadId: null, iteration: null, step: null })
+const slotOf = ({ fence }: Act) => ({
+  ticketId: fence.ticketId,
+  phase: 'ONE',
+  phaseAttempt: 1,
+  memberId: null,
+  beadId: null,
+  iteration: null,
+  step: null,
+})
 
 const ACTS: readonly ((act: Act) => Promise<unknown>)[] = [
   async ({ world, fence }) => {
     const { pinned, settings } = await world.running()
     return world.store.startTicket(fence, { phase: 'ONE', pinned, settings, branch: 'b', baseBranch: 'm', baseCommit: 'c', at: world.at })
   },
-  (act) => act.world.store.claimSlot(act.fence, { nonce: few(act.n), slot: slotOf(act), opencodeId: 'o', directory, model, at: act.world.at }),
+  (act) =>
+    act.world.store.claimSlot(act.fence, { nonce: few(act.n), slot: slotOf(act), opencodeId: 'o', directory, model, at: act.world.at }),
   ({ world, fence, n }) => world.store.activateSession(fence, { nonce: few(n), sessionId: `s-${few(n)}`, directory, at: world.at }),
   ({ world, fence, n }) => world.store.endSession(fence, { nonce: few(n), state: 'ended', reason: 'r', at: world.at }),
   ({ world, fence, n }) =>
     world.store.intendTurn(fence, {
-      ...ONE, turnId: `msg-${n}`, prompt: 'p', ordinal: 1, reason: 'first', sessionNonce: few(n), sessionId: `s-${few(n)}`, opencodeId: 'o', directory,
-      request: { messageId: `msg-${n}`, parts: [], model }, at: world.at,
+      ...ONE,
+      turnId: `msg-${n}`,
+      prompt: 'p',
+      ordinal: 1,
+      reason: 'first',
+      sessionNonce: few(n),
+      sessionId: `s-${few(n)}`,
+      opencodeId: 'o',
+      directory,
+      request: { messageId: `msg-${n}`, parts: [], model },
+      at: world.at,
     }),
   async ({ world, fence }) => {
     const turn = (await world.store.openTurns()).find((t) => t.ticketId === fence.ticketId)
@@ -111,12 +143,17 @@ const ACTS: readonly ((act: Act) => Promise<unknown>)[] = [
   },
   ({ world, fence }) => world.store.park(fence, { waitingFor: 'person', until: null, at: world.at }),
   ({ world, fence }) => world.store.wake(fence, { at: world.at }),
-  ({ world, fence, n }) => world.store.appendEvents(fence, { events: [{ type: 'file.edited', data: { file: n }, key: few(n) }], at: world.at }),
+  ({ world, fence, n }) =>
+    world.store.appendEvents(fence, { events: [{ type: 'file.edited', data: { file: n }, key: few(n) }], at: world.at }),
 ]
 
 async function checkInvariants(world: World, ticketId: string): Promise<void> {
   const seqs = await world.seqs(ticketId)
-  assert.equal(seqs, seqs.map((_, index) => index + 1), 'numbers without a gap')
+  assert.equal(
+    seqs,
+    seqs.map((_, index) => index + 1),
+    'numbers without a gap',
+  )
   const sessions = await world.store.sessions(ticketId)
   assert.ok(sessions.filter((s) => s.state === 'creating' || s.state === 'active').length <= 1, 'one session per slot')
   const open = (await world.store.turns(ticketId)).filter((t) => t.receipt !== 'settled').map((t) => t.sessionNonce)
@@ -141,7 +178,14 @@ function fencedVerbs(world: World): readonly (readonly [string, (fence: Fence) =
     reattempt: (f) => store.reattempt(f, { ...move, failure, notBefore: 0, at }),
     park: (f) => store.park(f, { waitingFor: 'time', until: 5, at }),
     wake: (f) => store.wake(f, { at }),
-    block: (f) => store.block(f, { from: ONE, blocked: { code: 'c', message: 'm', hint: 'h', actions: [], errorId: 'e' }, kind: 'k', evidence: null, at }),
+    block: (f) =>
+      store.block(f, {
+        from: ONE,
+        blocked: { code: 'c', message: 'm', hint: 'h', actions: [], errorId: 'e' },
+        kind: 'k',
+        evidence: null,
+        at,
+      }),
     retryTicket: (f) => store.retryTicket(f, { ...move, note: null, at }),
     continueTicket: (f) => store.continueTicket(f, { ...move, reopenPrompt: null, at }),
     cancelTicket: (f) => store.cancelTicket(f, { reason: '', consume: 'x', at }),
@@ -159,7 +203,8 @@ function fencedVerbs(world: World): readonly (readonly [string, (fence: Fence) =
     activateSession: (f) => store.activateSession(f, { ...session, at }),
     endSession: (f) => store.endSession(f, { nonce: 'n1', state: 'ended', reason: '', at }),
     adoptSession: (f) => store.adoptSession(f, { nonce: 'n1', at }),
-    intendTurn: (f) => store.intendTurn(f, { ...ONE, ...session, turnId, prompt: 'p', ordinal: 1, reason: 'first', sessionNonce: 'n1', request, at }),
+    intendTurn: (f) =>
+      store.intendTurn(f, { ...ONE, ...session, turnId, prompt: 'p', ordinal: 1, reason: 'first', sessionNonce: 'n1', request, at }),
     recordPost: (f) => store.recordPost(f, { turnId, restart: false, at }),
     admitTurn: (f) => store.admitTurn(f, { turnId, at }),
     markStopping: (f) => store.markStopping(f, { turnId, stopping: 'cancel', at }),
@@ -167,7 +212,8 @@ function fencedVerbs(world: World): readonly (readonly [string, (fence: Fence) =
     turnUncertain: (f) => store.turnUncertain(f, { turnId, problem: '', evidence: null, at }),
     openGate: (f) => store.openGate(f, { ...ONE, gateId: 'g', name: 'g', inputHash: 'h', payload: null, actions: [], opened, at }),
     decideGate: (f) => store.decideGate(f, { ...ONE, gateId: 'gate_1', name: 'approve', decision: null, approves: null, consume: 'x', at }),
-    openRequest: (f) => store.openRequest(f, { ...ONE, id: 'q', kind: 'question', sessionId: 's', directory, payload: null, actions: [], opened, at }),
+    openRequest: (f) =>
+      store.openRequest(f, { ...ONE, id: 'q', kind: 'question', sessionId: 's', directory, payload: null, actions: [], opened, at }),
     consumeAnswers: (f) => store.consumeAnswers(f, { ids: [], at }),
     consumeCommand: (f) => store.consumeCommand(f, { actionId: 'x', at }),
     dropCommand: (f) => store.dropCommand(f, { actionId: 'x', reason: '', at }),

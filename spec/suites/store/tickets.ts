@@ -7,14 +7,22 @@ export function ticketSuite(it: It, open: OpenHome): void {
   it('numbers tickets within the project, also when they are created at once', async () => {
     await using world = await startedWorld(open)
     const made = await Promise.all([1, 2, 3].map((n) => newTicket(world.store, `t${n}`)))
-    assert.equal(made.map((t) => t.id).sort(), ['KEY-2', 'KEY-3', 'KEY-4'])
+    assert.equal(made.map((t) => t.id).toSorted(), ['KEY-2', 'KEY-3', 'KEY-4'])
     assert.ok(made.every((t) => isDraft(t) && t.revision === 1))
     assert.equal(await world.events('ticket.created', 'KEY-2'), [{ title: 't1', pipeline: 'two' }])
   })
 
   it('creates once per actionId', async () => {
     await using world = await startedWorld(open)
-    const input = { title: 'x', description: '', priority: 1, pipeline: 'two', models: { main: { provider: 'a', model: 'b' } }, actionId: 'act', at: 5 }
+    const input = {
+      title: 'x',
+      description: '',
+      priority: 1,
+      pipeline: 'two',
+      models: { main: { provider: 'a', model: 'b' } },
+      actionId: 'act',
+      at: 5,
+    }
     const first = await world.store.createTicket(input)
     assert.equal(await world.store.createTicket({ ...input, title: 'other' }), first)
     assert.is((await world.seqs(first.id)).length, 1)
@@ -36,7 +44,10 @@ export function ticketSuite(it: It, open: OpenHome): void {
     const ticket = await world.ticket()
     assert.ok(isRunning(ticket))
     assert.equal([ticket.phase, ticket.attempt, ticket.visits, ticket.generation, ticket.pinned.name], ['ONE', 1, 1, 1, 'two'])
-    assert.equal((await world.store.events(world.ticketId, 0, 10)).map((e) => e.type), ['ticket.created', 'ticket.started', 'ticket.status', 'phase.entered'])
+    assert.equal(
+      (await world.store.events(world.ticketId, 0, 10)).map((e) => e.type),
+      ['ticket.created', 'ticket.started', 'ticket.status', 'phase.entered'],
+    )
     assert.is(await codeOf(start(world.store, world.fence)), 'STORE_CONFLICT')
   })
 
@@ -61,7 +72,13 @@ export function ticketSuite(it: It, open: OpenHome): void {
     assert.is(await codeOf(world.store.advance(world.fence, { ...input, at: world.at })), 'STORE_CONFLICT')
     assert.is((await world.store.artifact(world.ticketId, { kind: 'plan' }))?.content, 'täxt')
     assert.equal(await world.events('artifact.saved'), [{ ...ONE, kind: 'plan', revision: 1, sha256: 's', bytes: 5 }])
-    assert.equal((await world.store.attempts(world.ticketId)).map((a) => [a.phase, a.state, a.outcome]), [['ONE', 'done', 'done'], ['TWO', 'active', null]])
+    assert.equal(
+      (await world.store.attempts(world.ticketId)).map((a) => [a.phase, a.state, a.outcome]),
+      [
+        ['ONE', 'done', 'done'],
+        ['TWO', 'active', null],
+      ],
+    )
     assert.equal(await world.store.inbox(), [])
     assert.is((await world.events('gate.closed')).length, 1)
   })
@@ -79,12 +96,33 @@ export function ticketSuite(it: It, open: OpenHome): void {
   it('attempts afresh at once or later', async () => {
     await using world = await startedWorld(open)
     const failure = { kind: 'provider', code: 'TURN_FAILED', message: 'no' }
-    const later = await world.store.reattempt(world.fence, { from: ONE, to: { phase: 'ONE', attempt: 2 }, label: 'First', failure, notBefore: 9_999, at: world.at })
+    const later = await world.store.reattempt(world.fence, {
+      from: ONE,
+      to: { phase: 'ONE', attempt: 2 },
+      label: 'First',
+      failure,
+      notBefore: 9_999,
+      at: world.at,
+    })
     assert.ok(isWaiting(later) && later.until === 9_999 && later.waitingFor === 'time' && later.attempt === 2)
     const from = { phase: 'ONE', attempt: 2 }
-    const now = await world.store.reattempt(world.fence, { from, to: { phase: 'ONE', attempt: 3 }, label: 'First', failure, notBefore: 0, at: world.at })
+    const now = await world.store.reattempt(world.fence, {
+      from,
+      to: { phase: 'ONE', attempt: 3 },
+      label: 'First',
+      failure,
+      notBefore: 0,
+      at: world.at,
+    })
     assert.ok(isRunning(now) && now.attempt === 3)
-    assert.equal((await world.store.attempts(world.ticketId)).map((a) => [a.state, a.reason]), [['failed', 'entered'], ['failed', 'reattempt'], ['active', 'reattempt']])
+    assert.equal(
+      (await world.store.attempts(world.ticketId)).map((a) => [a.state, a.reason]),
+      [
+        ['failed', 'entered'],
+        ['failed', 'reattempt'],
+        ['active', 'reattempt'],
+      ],
+    )
   })
 
   it('parks and wakes, each without an echo', async () => {
@@ -105,22 +143,44 @@ export function ticketSuite(it: It, open: OpenHome): void {
     await world.block()
     const blocked = await world.ticket()
     assert.ok(isBlocked(blocked) && blocked.blocked.code === 'TURN_FAILED')
-    assert.equal((await world.store.inbox()).map((e) => [e.kind, e.id, e.actions]), [[CHANGES.block.to, 'err_1', ['retry', 'continue']]])
+    assert.equal(
+      (await world.store.inbox()).map((e) => [e.kind, e.id, e.actions]),
+      [[CHANGES.block.to, 'err_1', ['retry', 'continue']]],
+    )
     const input = { from: ONE, to: { phase: 'ONE', attempt: 2 }, label: 'First', note: 'be careful' }
     assert.is(await codeOf(world.store.retryTicket(world.fence, { ...input, consume: 'none', at: world.at })), 'STORE_CONFLICT')
     const ticket = await world.store.retryTicket(world.fence, { ...input, consume: await world.command('retry', 'r1'), at: world.at })
     assert.ok(isRunning(ticket) && ticket.attempt === 2 && ticket.visits === 1)
-    assert.equal((await world.store.attempts(world.ticketId)).map((a) => [a.state, a.counted]), [['archived', false], ['active', true]])
+    assert.equal(
+      (await world.store.attempts(world.ticketId)).map((a) => [a.state, a.counted]),
+      [
+        ['archived', false],
+        ['active', true],
+      ],
+    )
     assert.equal([await world.store.inbox(), await world.store.openSessions(), await world.store.pendingCommands()], [[], [], []])
-    assert.equal((await world.store.errors(world.ticketId)).map((e) => e.resolution), ['retry'])
-    assert.equal((await world.store.phaseNotes(world.ticketId, 'ONE')).map((n) => [n.kind, n.text]), [['person', 'be careful']])
+    assert.equal(
+      (await world.store.errors(world.ticketId)).map((e) => e.resolution),
+      ['retry'],
+    )
+    assert.equal(
+      (await world.store.phaseNotes(world.ticketId, 'ONE')).map((n) => [n.kind, n.text]),
+      [['person', 'be careful']],
+    )
     assert.is((await world.events('session.ended')).length, 1)
   })
 
   it('continues in the same attempt with the failed prompt open again', async () => {
     await using world = await startedWorld(open)
     await world.store.beginPrompt(world.fence, { ...ONE, name: 'answer', slot: world.slot, inputHash: 'h', at: world.at })
-    await world.store.completePrompt(world.fence, { ...ONE, name: 'answer', result: { ok: false, why: 'failed' }, session: null, repairs: [], at: world.at })
+    await world.store.completePrompt(world.fence, {
+      ...ONE,
+      name: 'answer',
+      result: { ok: false, why: 'failed' },
+      session: null,
+      repairs: [],
+      at: world.at,
+    })
     await world.block()
     const consume = await world.command('continue', 'c1')
     const ticket = await world.store.continueTicket(world.fence, { from: ONE, reopenPrompt: 'answer', consume, at: world.at })
@@ -135,11 +195,17 @@ export function ticketSuite(it: It, open: OpenHome): void {
     await world.openTurn()
     await world.question()
     await world.command('release', 'other')
-    const ticket = await world.store.cancelTicket(world.fence, { reason: 'not wanted', consume: await world.command('cancel', 'x'), at: world.at })
+    const ticket = await world.store.cancelTicket(world.fence, {
+      reason: 'not wanted',
+      consume: await world.command('cancel', 'x'),
+      at: world.at,
+    })
     assert.ok(isCanceled(ticket) && ticket.phase === 'ONE')
     assert.equal([await world.store.inbox(), await world.store.openSessions(), await world.store.pendingCommands()], [[], [], []])
     assert.is((await world.store.openTurns()).length, 1, 'what became of the turn is still to be found out')
-    assert.equal(await world.events('question.closed'), [{ requestId: 'que_1', how: 'ticket_canceled', answers: null, reason: 'not wanted' }])
+    assert.equal(await world.events('question.closed'), [
+      { requestId: 'que_1', how: 'ticket_canceled', answers: null, reason: 'not wanted' },
+    ])
     const draft = await newTicket(world.store)
     const fence = { ticketId: draft.id, generation: (await claim(world.store, draft.id)).generation }
     await world.store.submitCommand({ actionId: 'y', ticketId: draft.id, kind: 'cancel', target: null, payload: null, at: world.at })
@@ -149,7 +215,10 @@ export function ticketSuite(it: It, open: OpenHome): void {
   it('lists by status and number', async () => {
     await using world = await startedWorld(open)
     for (const n of [1, 2, 3]) await newTicket(world.store, `t${n}`)
-    assert.equal((await world.store.listTickets({ status: CHANGES.start.from, after: 2, limit: 1 })).map((t) => t.id), ['KEY-3'])
+    assert.equal(
+      (await world.store.listTickets({ status: CHANGES.start.from, after: 2, limit: 1 })).map((t) => t.id),
+      ['KEY-3'],
+    )
     assert.is((await world.store.listTickets()).length, 4)
     assert.is(await world.store.getTicket('KEY-77'), null)
   })

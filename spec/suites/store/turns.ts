@@ -5,7 +5,15 @@ import { isRunning, isWaiting } from '../../../core/ticket.ts'
 import type { It } from '../../helpers/suite.ts'
 import { codeOf, ONE, startedWorld, type OpenHome, type World } from './home.ts'
 
-const FINISHED: Settlement = { how: 'finished', text: 'hé', finish: 'stop', error: null, tokens: { input: 1, output: 2, reasoning: 0, cacheRead: 0, cacheWrite: 0 }, cost: 0.25, tools: ['read'] }
+const FINISHED: Settlement = {
+  how: 'finished',
+  text: 'hé',
+  finish: 'stop',
+  error: null,
+  tokens: { input: 1, output: 2, reasoning: 0, cacheRead: 0, cacheWrite: 0 },
+  cost: 0.25,
+  tools: ['read'],
+}
 
 export function sessionSuite(it: It, open: OpenHome): void {
   it('owns a slot exactly: nulls match nulls and nothing else', async () => {
@@ -25,12 +33,21 @@ export function sessionSuite(it: It, open: OpenHome): void {
     const session = await world.store.sessionInSlot(world.slot)
     assert.is(session?.directory, `${world.home.baseDir}/.looptroop/worktrees/${world.ticketId}`)
     assert.equal(session?.slot, world.slot)
-    assert.equal((await world.events('session.created')).map((e) => e.slot), [world.slot])
+    assert.equal(
+      (await world.events('session.created')).map((e) => e.slot),
+      [world.slot],
+    )
   })
 
   it('activates once, ends once, adopts only what is active', async () => {
     await using world = await startedWorld(open)
-    const claim = { nonce: 'n1', slot: world.slot, opencodeId: 'oc', directory: '/elsewhere', model: { provider: 'p', model: 'm', variant: 'v' } }
+    const claim = {
+      nonce: 'n1',
+      slot: world.slot,
+      opencodeId: 'oc',
+      directory: '/elsewhere',
+      model: { provider: 'p', model: 'm', variant: 'v' },
+    }
     const claimed = await world.store.claimSlot(world.fence, { ...claim, at: 5 })
     assert.equal([claimed.state, claimed.sessionId, claimed.directory, claimed.model.variant], ['creating', null, '/elsewhere', 'v'])
     assert.is(await codeOf(world.store.adoptSession(world.fence, { nonce: 'n1', at: 5 })), 'STORE_CONFLICT')
@@ -38,10 +55,14 @@ export function sessionSuite(it: It, open: OpenHome): void {
     await world.store.activateSession(world.fence, { ...activate, at: 6 })
     assert.is(await codeOf(world.store.activateSession(world.fence, { ...activate, at: 7 })), 'STORE_CONFLICT')
     assert.is((await world.store.adoptSession(world.fence, { nonce: 'n1', at: 8 })).generation, 1)
-    for (const state of ['abandoned', 'ended'] as const) await world.store.endSession(world.fence, { nonce: 'n1', state, reason: 'r', at: 9 })
+    for (const state of ['abandoned', 'ended'] as const)
+      await world.store.endSession(world.fence, { nonce: 'n1', state, reason: 'r', at: 9 })
     assert.equal(await world.events('session.ended'), [{ sessionId: 'ses_1', how: 'abandoned', reason: 'r' }])
     await world.activeSession('n2')
-    assert.equal((await world.store.openSessions()).map((s) => s.nonce), ['n2'])
+    assert.equal(
+      (await world.store.openSessions()).map((s) => s.nonce),
+      ['n2'],
+    )
   })
 
   it('claims nothing for a phase the ticket has left', async () => {
@@ -67,7 +88,21 @@ export function turnSuite(it: It, open: OpenHome): void {
     assert.equal([settled.receipt, settled.settlement, settled.stopping, settled.admittedAt], ['settled', FINISHED, 'deadline', 7])
     assert.is(await codeOf(world.store.settleTurn(world.fence, { ...turn, settlement: FINISHED, at: 11 })), 'STORE_CONFLICT')
     const [told] = await world.events('turn.settled')
-    assert.equal({ ...told, ms: 0 }, { ...turn, ...ONE, prompt: 'answer', how: 'finished', finish: 'stop', text: 'hé', tokens: FINISHED.tokens, cost: 0.25, error: null, ms: 0 })
+    assert.equal(
+      { ...told, ms: 0 },
+      {
+        ...turn,
+        ...ONE,
+        prompt: 'answer',
+        how: 'finished',
+        finish: 'stop',
+        text: 'hé',
+        tokens: FINISHED.tokens,
+        cost: 0.25,
+        error: null,
+        ms: 0,
+      },
+    )
     const types = (await world.store.events(world.ticketId, 0, 100)).map((e) => e.type).filter((t) => t.startsWith('turn.'))
     assert.equal(types, ['turn.intended', 'turn.sent', 'turn.sent', 'turn.admitted', 'turn.sent', 'turn.settled'])
     assert.equal([await world.store.openTurns(), (await world.store.turns(world.ticketId, { ...ONE, prompt: 'answer' })).length], [[], 1])
@@ -87,8 +122,12 @@ export function turnSuite(it: It, open: OpenHome): void {
     await using world = await startedWorld(open)
     await world.activeSession()
     await world.openTurn()
-    for (const problem of ['why', 'why again']) await world.store.turnUncertain(world.fence, { turnId: 'msg_1', problem, evidence: { row: 3 }, at: 8 })
-    assert.equal((await world.store.inbox()).map((e) => [e.kind, e.id, e.state]), [['uncertain_turn', 'msg_1', 'open']])
+    for (const problem of ['why', 'why again'])
+      await world.store.turnUncertain(world.fence, { turnId: 'msg_1', problem, evidence: { row: 3 }, at: 8 })
+    assert.equal(
+      (await world.store.inbox()).map((e) => [e.kind, e.id, e.state]),
+      [['uncertain_turn', 'msg_1', 'open']],
+    )
     assert.is((await world.events('turn.uncertain')).length, 1)
     assert.is((await world.store.turn('msg_1'))?.receipt, 'uncertain')
     assert.is((await world.store.openTurns()).length, 1)
@@ -104,11 +143,17 @@ export function turnSuite(it: It, open: OpenHome): void {
     assert.ok(isWaiting(await world.ticket()))
     await world.store.settleTurn(world.fence, { turnId: 'msg_1', settlement: { ...FINISHED, how: 'aborted' }, at: 9 })
     assert.ok(isRunning(await world.ticket()))
-    assert.equal((await world.events('question.closed')).map((e) => e.reason), ['the turn ended: aborted'])
+    assert.equal(
+      (await world.events('question.closed')).map((e) => e.reason),
+      ['the turn ended: aborted'],
+    )
     await world.openTurn('msg_2')
     await world.question('que_2')
     await world.store.settleTurn(world.fence, { turnId: 'msg_2', settlement: { ...FINISHED, how: 'interrupted' }, at: 10 })
-    assert.equal((await world.store.inbox()).map((e) => [e.id, e.detached, e.state]), [['que_2', true, 'open']])
+    assert.equal(
+      (await world.store.inbox()).map((e) => [e.id, e.detached, e.state]),
+      [['que_2', true, 'open']],
+    )
     assert.ok(isWaiting(await world.ticket()))
     assert.equal(await world.events('question.detached'), [{ requestId: 'que_2', reason: 'interrupted' }])
   })
@@ -127,7 +172,10 @@ export function inboxSuite(it: It, open: OpenHome): void {
     assert.is((await world.events('question.asked')).length, 2)
     const answer = { ticketId, id: 'que_1', answer: [['yes']] }
     const claims = await Promise.allSettled([1, 2].map(() => store.claimRequest({ ...answer, at: 5 })))
-    assert.equal(claims.map((c) => (c.status === 'rejected' ? (c.reason as { code: string }).code : c.value.state)).sort(), ['QUESTION_ANSWERED', 'claimed'])
+    assert.equal(claims.map((c) => (c.status === 'rejected' ? (c.reason as { code: string }).code : c.value.state)).toSorted(), [
+      'QUESTION_ANSWERED',
+      'claimed',
+    ])
     await store.reopenRequest({ ticketId, id: 'que_1', at: 6 })
     await store.claimRequest({ ...answer, at: 7 })
     await store.closeRequest({ ticketId, id: 'que_1', how: 'replied', reason: null, at: 8 })
@@ -137,7 +185,7 @@ export function inboxSuite(it: It, open: OpenHome): void {
     await store.closeRequest({ ticketId, id: 'que_2', how: 'rejected', reason: 'no', at: 9 })
     assert.ok(isRunning(await world.ticket()))
     assert.is(await codeOf(store.claimRequest({ ...answer, at: 9 })), 'QUESTION_ANSWERED')
-    assert.is(await codeOf(store.claimRequest({ ...answer, id: 'que_2', at: 9 })), 'QUESTION_UNKNOWN')
+    assert.is(await codeOf(store.claimRequest({ ...answer, id: 'que_2', at: 9 })), 'QUESTION_ANSWERED', 'a rejection is an answer')
     assert.is(await codeOf(store.claimRequest({ ...answer, id: 'nope', at: 9 })), 'QUESTION_UNKNOWN')
   })
 
@@ -150,7 +198,10 @@ export function inboxSuite(it: It, open: OpenHome): void {
     await store.settleTurn(world.fence, { turnId: 'msg_1', settlement: { ...FINISHED, how: 'lost' }, at: 5 })
     await store.claimRequest({ ticketId, id: 'que_1', answer: [['later']], at: 6 })
     await store.closeRequest({ ticketId, id: 'que_1', how: 'stored', reason: null, at: 7 })
-    assert.equal((await store.storedAnswers(ticketId)).map((e) => e.answer), [[['later']]])
+    assert.equal(
+      (await store.storedAnswers(ticketId)).map((e) => e.answer),
+      [[['later']]],
+    )
     await store.consumeAnswers(world.fence, { ids: ['que_1'], at: 8 })
     assert.equal(await store.storedAnswers(ticketId), [])
   })
@@ -167,14 +218,20 @@ export function inboxSuite(it: It, open: OpenHome): void {
     assert.is(await codeOf(store.submitCommand({ ...decide, actionId: 'd0', gate: gate('old'), at: 5 })), 'GATE_HASH_STALE')
     const first = await store.submitCommand({ ...decide, actionId: 'd1', gate: gate('sha-plan'), at: 5 })
     assert.equal(await store.submitCommand({ ...decide, actionId: 'd1', gate: gate('sha-plan'), at: 6 }), first)
-    assert.is(await codeOf(store.submitCommand({ ...decide, actionId: 'd1', payload: { action: 'reject' }, gate: gate('sha-plan'), at: 7 })), 'ACTION_CONSUMED')
+    assert.is(
+      await codeOf(store.submitCommand({ ...decide, actionId: 'd1', payload: { action: 'reject' }, gate: gate('sha-plan'), at: 7 })),
+      'ACTION_CONSUMED',
+    )
     assert.is(await codeOf(store.submitCommand({ ...decide, actionId: 'd2', gate: gate('sha-plan'), at: 7 })), 'GATE_CLOSED')
     assert.is((await store.pendingCommands()).length, 1)
     const decision = { action: 'approve', payload: null, sha256: 'sha-plan' }
     await store.decideGate(world.fence, { ...ONE, gateId: 'gate_1', name: 'approve', decision, approves: 'plan', consume: 'd1', at: 8 })
     assert.ok(isRunning(await world.ticket()))
     assert.is((await store.artifact(ticketId, { kind: 'plan' }))?.approvedBy, 'd1')
-    assert.equal((await store.journal(ticketId, ONE)).steps.map((s) => [s.verb, s.state, s.value]), [['ask', 'done', decision]])
+    assert.equal(
+      (await store.journal(ticketId, ONE)).steps.map((s) => [s.verb, s.state, s.value]),
+      [['ask', 'done', decision]],
+    )
     assert.equal(await world.events('gate.decided'), [{ ...ONE, gateId: 'gate_1', action: 'approve', sha256: 'sha-plan' }])
     assert.is(await codeOf(store.submitCommand({ ...decide, actionId: 'd3', gate: gate('sha-plan'), at: 9 })), 'GATE_CLOSED')
     assert.is((await store.submitCommand({ ...decide, actionId: 'd1', gate: gate('sha-plan'), at: 9 })).state, 'consumed')
@@ -188,7 +245,10 @@ export function inboxSuite(it: It, open: OpenHome): void {
     assert.is(await codeOf(world.store.consumeCommand(world.fence, { actionId: 'r1', at: 5 })), 'STORE_CONFLICT')
     await world.command('retry', 'r2')
     await world.store.dropCommand(world.fence, { actionId: 'r2', reason: 'too late', at: 6 })
-    assert.equal([(await world.store.command(world.ticketId, 'r1'))?.state, (await world.store.command(world.ticketId, 'r2'))?.state], ['consumed', 'dropped'])
+    assert.equal(
+      [(await world.store.command(world.ticketId, 'r1'))?.state, (await world.store.command(world.ticketId, 'r2'))?.state],
+      ['consumed', 'dropped'],
+    )
     const lost = world.store.submitCommand({ actionId: 'z', ticketId: 'KEY-9', kind: 'cancel', target: null, payload: null, at: 1 })
     assert.is(await codeOf(lost), 'TICKET_UNKNOWN')
   })

@@ -72,21 +72,44 @@ export function journalSuite(it: It, open: OpenHome): void {
     assert.equal(begun.slot, world.slot)
     await world.store.spendBudget(world.fence, { ...ONE, name: 'answer', usedMs: 1234 })
     const session = { nonce: 'n1', state: 'ended' as const, reason: 'done' }
-    await world.store.completePrompt(world.fence, { ...ONE, name: 'answer', result: { ok: true, value: [1] }, session, repairs: ['fence'], at: 6 })
+    await world.store.completePrompt(world.fence, {
+      ...ONE,
+      name: 'answer',
+      result: { ok: true, value: [1] },
+      session,
+      repairs: ['fence'],
+      at: 6,
+    })
     const [prompt] = (await world.store.journal(world.ticketId, ONE)).prompts
     assert.equal([prompt?.state, prompt?.result, prompt?.usedMs], ['done', { ok: true, value: [1] }, 1234])
     assert.equal(await world.events('prompt.recorded'), [{ ...ONE, prompt: 'answer', ok: true, why: null, repairs: ['fence'] }])
-    assert.equal((await world.store.sessions(world.ticketId)).map((s) => [s.state, s.reason]), [['ended', 'done']])
+    assert.equal(
+      (await world.store.sessions(world.ticketId)).map((s) => [s.state, s.reason]),
+      [['ended', 'done']],
+    )
   })
 
   it('keeps items beyond attempts and tells of visible changes only', async () => {
     await using world = await startedWorld(open)
     await world.store.putItem(world.fence, { id: 'b1', patch: { title: 'Bead', blockedBy: ['b0'], data: { k: 1 } }, at: 5 })
-    await world.store.putItem(world.fence, { id: 'b1', patch: { notes: [{ kind: 'failure', at: 1, iteration: 1, text: 'n' }], startCommit: 'abc' }, at: 6 })
+    await world.store.putItem(world.fence, {
+      id: 'b1',
+      patch: { notes: [{ kind: 'failure', at: 1, iteration: 1, text: 'n' }], startCommit: 'abc' },
+      at: 6,
+    })
     await world.store.putItem(world.fence, { id: 'b1', patch: { state: 'done', commit: 'def' }, at: 7 })
     const [item] = await world.store.items(world.ticketId)
-    assert.equal([item?.title, item?.state, item?.blockedBy, item?.notes.length, item?.startCommit, item?.data], ['Bead', 'done', ['b0'], 1, 'abc', { k: 1 }])
-    assert.equal((await world.events('item.changed')).map((e) => [e.state, e.commit]), [['pending', null], ['done', 'def']])
+    assert.equal(
+      [item?.title, item?.state, item?.blockedBy, item?.notes.length, item?.startCommit, item?.data],
+      ['Bead', 'done', ['b0'], 1, 'abc', { k: 1 }],
+    )
+    assert.equal(
+      (await world.events('item.changed')).map((e) => [e.state, e.commit]),
+      [
+        ['pending', null],
+        ['done', 'def'],
+      ],
+    )
   })
 
   it('keeps notes of a phase', async () => {
@@ -106,7 +129,14 @@ export function logSuite(it: It, open: OpenHome): void {
     assert.is((await world.store.artifact(world.ticketId, { kind: 'plan' }))?.revision, 3)
     assert.is((await world.store.artifact(world.ticketId, { kind: 'plan', revision: 2 }))?.content, 'two')
     assert.is(await world.store.artifact(world.ticketId, { kind: 'plan', phase: 'TWO' }), null)
-    assert.equal((await world.store.artifacts(world.ticketId)).map((a) => [a.id, 'content' in a]), [['a1', false], ['a3', false], ['a4', false]])
+    assert.equal(
+      (await world.store.artifacts(world.ticketId)).map((a) => [a.id, 'content' in a]),
+      [
+        ['a1', false],
+        ['a3', false],
+        ['a4', false],
+      ],
+    )
     assert.is((await world.events('artifact.saved')).length, 3)
   })
 
@@ -117,7 +147,10 @@ export function logSuite(it: It, open: OpenHome): void {
     await world.store.appendEvents(world.fence, { events: [file('a', 'k1'), file('b', 'k2'), file('a2', 'k1')], at: 5 })
     await Promise.all([1, 2, 3].map((n) => world.store.appendEvents(world.fence, { events: [file(`c${n}`), file('b', 'k2')], at: 6 })))
     const seqs = await world.seqs()
-    assert.equal(seqs, seqs.map((_, index) => index + 1))
+    assert.equal(
+      seqs,
+      seqs.map((_, index) => index + 1),
+    )
     assert.is(seqs.length, before + 5)
     const [page] = await world.store.events(world.ticketId, before, 1)
     assert.equal([page?.seq, page?.id, page?.data], [before + 1, `${world.store.epoch}.${before + 1}`, { file: 'a' }])
