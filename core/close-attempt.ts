@@ -2,12 +2,16 @@
 import type { Driving } from './driving.ts'
 import { messageOf } from './errors.ts'
 import { abandon, complete } from './sessions/session-manager.ts'
-import type { PhaseAt, TurnRecord } from './store/records.ts'
+import type { PhaseAt, SessionRecord, TurnRecord } from './store/records.ts'
 import { settlementOf } from './turns/answer.ts'
 import { chainOf } from './turns/verdict.ts'
+import type { Chain } from './turns/verdict.ts'
 
-const CONFIRM_BOUND_MS = 15_000
+/** For all of it together: a person who cancels does not wait longer for an OpenCode that does not answer. */
+const CONFIRM_BOUND_MS = 10_000
 const CONFIRM_STEP_MS = 250
+/** By then a POST on its way when we abort has begun to be answered, or never will be: an abort before that stops nothing. */
+const ARRIVAL_MS = 5_000
 
 export async function closeAttempt(
   driving: Driving,
@@ -16,48 +20,57 @@ export async function closeAttempt(
 ): Promise<void> {
   const { store, fence } = driving
   const mine = (row: { phase: string; attempt: number }): boolean => row.phase === at.phase && row.attempt === at.attempt
-  const open = (await store.turns(fence.ticketId)).filter((t) => mine(t) && t.settlement === null)
-  for (const turn of open) await stopTurn(driving, turn, reason)
-  for (const session of await store.sessions(fence.ticketId)) {
-    const { slot, state } = session
-    if ((state !== 'active' && state !== 'creating') || !mine({ phase: slot.phase, attempt: slot.phaseAttempt })) continue
-    // Kept sessions of a phase that succeeded have nothing running in them.
-    await (success ? complete(driving, session, reason) : abandon(driving, session, reason))
-  }
+  const turns = (await store.turns(fence.ticketId)).filter((t) => mine(t) && t.settlement === null)
+  const problems = new Map(await Promise.all(turns.map(async (turn) => [turn.sessionId, await stopTurn(driving, turn, reason)] as const)))
+  const owned = (await store.sessions(fence.ticketId)).filter((s) => mine({ phase: s.slot.phase, attempt: s.slot.phaseAttempt }))
+  const open = owned.filter((s) => s.state === 'active' || s.state === 'creating')
+  // Kept sessions of a phase that succeeded have nothing running in them.
+  const end = (session: SessionRecord): Promise<void> =>
+    success
+      ? complete(driving, session, reason)
+      : abandon(driving, session, { reason, unconfirmed: problems.get(session.sessionId ?? '') ?? null })
+  await Promise.all(open.map(end))
 }
 
-/** Stored first, aborted, confirmed by the messages; what cannot be confirmed is said in the settlement. */
-async function stopTurn(driving: Driving, turn: TurnRecord, reason: string): Promise<void> {
+/** Stored first, aborted, confirmed by the messages; what cannot be confirmed is said in the settlement and returned. */
+async function stopTurn(driving: Driving, turn: TurnRecord, reason: string): Promise<string | null> {
   const { store, fence, clock } = driving
   if (!turn.stopping) await store.markStopping(fence, { turnId: turn.turnId, stopping: 'cancel', at: clock.now() })
-  const end = turn.posts === 0 ? { answer: [], problem: null } : await confirmStopped(driving, turn)
-  const settlement = settlementOf('aborted', end.answer)
-  const error = {
-    name: 'MessageAbortedError',
-    message: end.problem === null ? reason : `${reason}; not confirmed by OpenCode: ${end.problem}`,
-  }
+  const { answer, problem } = turn.posts === 0 ? { answer: [], problem: null } : await confirmStopped(driving, turn)
+  const settlement = settlementOf('aborted', answer)
+  const error = { name: 'MessageAbortedError', message: problem === null ? reason : `${reason}; not confirmed by OpenCode: ${problem}` }
   await store.settleTurn(fence, { turnId: turn.turnId, settlement: { ...settlement, error: settlement.error ?? error }, at: clock.now() })
+  return problem
 }
 
-async function confirmStopped(
-  driving: Driving,
-  turn: TurnRecord,
-): Promise<{ answer: NonNullable<ReturnType<typeof chainOf>>['answer']; problem: string | null }> {
+interface Stopped {
+  readonly answer: Chain['answer']
+  readonly problem: string | null
+}
+
+async function confirmStopped(driving: Driving, turn: TurnRecord): Promise<Stopped> {
   const { clock, opencode } = driving
-  const until = clock.monotonic() + CONFIRM_BOUND_MS
-  const none = { answer: [] }
-  if (turn.opencodeId !== opencode.adapter.opencodeId) return { ...none, problem: 'it lives on another OpenCode' }
+  if (turn.opencodeId !== opencode.adapter.opencodeId) return { answer: [], problem: 'it lives on another OpenCode' }
+  const begun = clock.monotonic()
+  const arrived = (): boolean => clock.now() - (turn.lastPostAt ?? 0) >= ARRIVAL_MS
   for (;;) {
-    try {
-      await opencode.adapter.abortSession(turn.sessionId, turn.directory)
-      const messages = await opencode.adapter.getSessionMessages(turn.sessionId)
-      const statuses = await opencode.adapter.sessionStatuses(turn.directory)
-      const chain = messages && chainOf({ turnId: turn.turnId, partTexts: turn.request.parts.map((p) => p.text), messages })
-      if (!statuses[turn.sessionId]) return { answer: chain?.answer ?? [], problem: null }
-      if (clock.monotonic() >= until) return { ...none, problem: 'it stays busy' }
-    } catch (error) {
-      if (clock.monotonic() >= until) return { ...none, problem: messageOf(error) }
-    }
+    const left = begun + CONFIRM_BOUND_MS - clock.monotonic()
+    const seen = await abortAndLook(driving, turn, Math.max(1, left)).catch((error: unknown) => ({ problem: messageOf(error) }))
+    const passed = clock.monotonic() - begun
+    if ('answer' in seen && !seen.busy && (seen.answer.length > 0 || arrived())) return { answer: seen.answer, problem: null }
+    if (passed >= CONFIRM_BOUND_MS) return { answer: [], problem: 'problem' in seen ? seen.problem : 'it stays busy' }
     await clock.sleep(CONFIRM_STEP_MS)
   }
+}
+
+async function abortAndLook(
+  { opencode: { adapter } }: Driving,
+  turn: TurnRecord,
+  timeoutMs: number,
+): Promise<{ answer: Chain['answer']; busy: boolean }> {
+  await adapter.abortSession(turn.sessionId, turn.directory, { timeoutMs })
+  const messages = await adapter.getSessionMessages(turn.sessionId, { timeoutMs })
+  const statuses = await adapter.sessionStatuses(turn.directory, { timeoutMs })
+  const chain = messages && chainOf({ turnId: turn.turnId, partTexts: turn.request.parts.map((p) => p.text), messages })
+  return { answer: chain?.answer ?? [], busy: statuses[turn.sessionId] !== undefined }
 }

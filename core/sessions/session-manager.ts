@@ -28,11 +28,12 @@ export const CREATE_DELAYS_MS = [1_000, 3_000, 7_000] as const
 /** How long an unreadable session is looked for again before the ticket blocks with SESSION_UNVERIFIED. */
 export const UNVERIFIED_BUDGET_MS = 60_000
 const UNVERIFIED_STEP_MS = 2_000
+const ABORT_BOUND_MS = 10_000
 
 /** An active session in the slot: the one that is there when all four checks hold, else a new one. */
 export async function ownSession(driving: Driving, options: OwnOptions): Promise<Owned> {
   const row = await driving.store.sessionInSlot(options.slot)
-  if (row && options.forceFresh) await abandon(driving, row, 'a fresh session was asked for')
+  if (row && options.forceFresh) await abandon(driving, row, { reason: 'a fresh session was asked for' })
   else if (row?.state === 'creating') {
     const adopted = await adoptByNonce(driving, row)
     if (adopted) return { session: adopted, fresh: true }
@@ -67,13 +68,19 @@ export async function validateAndReconnect(
   return { found, session, problem: looked.problem }
 }
 
-/** Ends the row in the store, and the session at OpenCode when it can be reached; a later POST then finds it idle. */
-export async function abandon(driving: Driving, row: SessionRecord, reason: string): Promise<void> {
-  if (row.sessionId !== null && row.opencodeId === driving.opencode.adapter.opencodeId) {
-    const gone = await driving.opencode.adapter.abortSession(row.sessionId, row.directory).then(() => null, messageOf)
-    if (gone !== null) reason = `${reason} (the abort was not confirmed: ${gone})`
-  }
+/**
+ * Ends the row in the store, and the session at OpenCode when it can be reached; a later POST then finds it idle.
+ * `unconfirmed`: it was aborted just now, in vain, for this reason.
+ */
+export async function abandon(driving: Driving, row: SessionRecord, end: { reason: string; unconfirmed?: string | null }): Promise<void> {
+  const problem = end.unconfirmed ?? (await stopRemote(driving, row))
+  const reason = problem === null ? end.reason : `${end.reason} (the abort was not confirmed: ${problem})`
   await driving.store.endSession(driving.fence, { nonce: row.nonce, state: 'abandoned', reason, at: driving.clock.now() })
+}
+
+async function stopRemote({ opencode: { adapter } }: Driving, row: SessionRecord): Promise<string | null> {
+  if (row.sessionId === null || row.opencodeId !== adapter.opencodeId) return null
+  return adapter.abortSession(row.sessionId, row.directory, { timeoutMs: ABORT_BOUND_MS }).then(() => null, messageOf)
 }
 
 export const complete = (driving: Driving, row: SessionRecord, reason: string): Promise<void> =>
@@ -98,7 +105,7 @@ async function reconnect(driving: Driving, row: SessionRecord): Promise<Owned['s
     const { found, session, problem } = await validateAndReconnect(driving, row)
     if (found === 'reconnected') return session as Owned['session']
     if (found !== 'unverified') {
-      await abandon(driving, row, found)
+      await abandon(driving, row, { reason: found })
       return null
     }
     if (driving.clock.monotonic() >= until || row.opencodeId !== driving.opencode.adapter.opencodeId)
