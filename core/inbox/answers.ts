@@ -18,51 +18,33 @@ type Answers = readonly (readonly string[])[]
 export const questionsOf = (entry: InboxRecord): readonly QuestionItem[] =>
   (entry.payload as unknown as { questions: readonly QuestionItem[] }).questions
 
+/** What a person wants done. Stored with the claim, so that a crash between claim and sending loses nothing. */
+type Intent =
+  | { readonly do: 'answer'; readonly answers: Answers }
+  | { readonly do: 'reject'; readonly reason: string | null }
+  | { readonly do: 'permit'; readonly reply: 'once' | 'always' | 'reject'; readonly message: string | null }
+
 export async function replyQuestion(env: AnswerEnv, ticketId: string, answer: { requestId: string; answers: Answers }): Promise<void> {
   const entry = await openEntry(env, ticketId, answer.requestId)
   checkAnswers(questionsOf(entry), answer.answers)
-  await send(env, entry, {
-    answer: answer.answers,
-    how: 'answered',
-    reason: null,
-    act: (directory) => env.adapter.replyQuestion(entry.id, directory, answer.answers),
-  })
+  await send(env, entry, { do: 'answer', answers: answer.answers })
 }
 
-export async function rejectQuestion(
-  env: AnswerEnv,
-  ticketId: string,
-  rejection: { requestId: string; reason: string | null },
-): Promise<void> {
-  const entry = await openEntry(env, ticketId, rejection.requestId)
-  await send(env, entry, {
-    answer: null,
-    how: 'rejected',
-    reason: rejection.reason,
-    act: async (directory) => {
-      await markRejected(env, entry)
-      await env.adapter.rejectQuestion(entry.id, directory)
-    },
-  })
+export async function rejectQuestion(env: AnswerEnv, ticketId: string, rejection: { requestId: string; reason: string | null }): Promise<void> {
+  await send(env, await openEntry(env, ticketId, rejection.requestId), { do: 'reject', reason: rejection.reason })
 }
 
-export async function replyPermission(
-  env: AnswerEnv,
-  ticketId: string,
-  given: { requestId: string; reply: 'once' | 'always' | 'reject'; message: string | null },
-): Promise<void> {
-  const entry = await openEntry(env, ticketId, given.requestId)
-  const message = given.message === null ? {} : { message: given.message }
-  await send(env, entry, {
-    answer: given.reply,
-    how: given.reply,
-    reason: given.message,
-    act: async (directory) => {
-      // With a message the model goes on; without one the turn ends by it.
-      if (given.reply === 'reject' && given.message === null) await markRejected(env, entry)
-      await env.adapter.replyPermission(entry.id, directory, given.reply, message)
-    },
-  })
+type Permission = { requestId: string; reply: 'once' | 'always' | 'reject'; message: string | null }
+export async function replyPermission(env: AnswerEnv, ticketId: string, { requestId, ...given }: Permission): Promise<void> {
+  await send(env, await openEntry(env, ticketId, requestId), { do: 'permit', ...given })
+}
+
+/** Claimed by a process that ended before it could close it: sent when OpenCode still asks, else it was sent. */
+export async function finishClaimed(env: AnswerEnv, entry: InboxRecord, stillAsked: boolean): Promise<void> {
+  if (underWay.has(entry.id)) return
+  const intent = intentOf(entry.answer)
+  if (stillAsked) await act(env, entry, intent)
+  await close(env, entry, { how: howOf(intent), reason: null })
 }
 
 async function openEntry({ store }: AnswerEnv, ticketId: string, requestId: string): Promise<InboxRecord> {
@@ -74,32 +56,59 @@ async function openEntry({ store }: AnswerEnv, ticketId: string, requestId: stri
   return entry
 }
 
-interface Sending {
-  readonly answer: Json
-  readonly how: string
-  readonly reason: string | null
-  readonly act: (directory: string) => Promise<void>
-}
+/** Requests that this process is sending an answer to. */
+const underWay = new Set<string>()
 
 /** claimed → sent → closed; a failed send opens it again. A detached entry has no OpenCode: its answer is kept for the next prompt. */
-async function send(env: AnswerEnv, entry: InboxRecord, sending: Sending): Promise<void> {
+async function send(env: AnswerEnv, entry: InboxRecord, intent: Intent): Promise<void> {
   const { store, clock } = env
-  const id = { ticketId: entry.ticketId, id: entry.id }
-  const claimed = await store.claimRequest({ ...id, answer: sending.answer, at: clock.now() })
-  if (!claimed.detached) {
-    try {
-      await sending.act(claimed.directory ?? '')
-    } catch (error) {
-      if (!isCode(error, 'OPENCODE_NOT_FOUND')) {
-        await store.reopenRequest({ ...id, at: clock.now() })
-        throw error
-      }
-      await store.closeRequest({ ...id, how: 'gone', reason: 'OpenCode no longer asks it', at: clock.now() })
-      throw fail('QUESTION_UNKNOWN', { ticketId: entry.ticketId, requestId: entry.id }, error)
-    }
+  underWay.add(entry.id)
+  try {
+    const claimed = await store.claimRequest({ ticketId: entry.ticketId, id: entry.id, answer: storedAs(intent), at: clock.now() })
+    if (claimed.detached) return await close(env, entry, { how: 'stored', reason: reasonOf(intent) })
+    await sendClaimed(env, claimed, intent)
+    await close(env, entry, { how: howOf(intent), reason: reasonOf(intent) })
+  } finally {
+    underWay.delete(entry.id)
   }
-  await store.closeRequest({ ...id, how: claimed.detached ? 'stored' : sending.how, reason: sending.reason, at: clock.now() })
 }
+
+async function sendClaimed(env: AnswerEnv, entry: InboxRecord, intent: Intent): Promise<void> {
+  const { ticketId, id: requestId } = entry
+  try {
+    await act(env, entry, intent)
+  } catch (error) {
+    await env.store.reopenRequest({ ticketId, id: requestId, at: env.clock.now() })
+    if (!isCode(error, 'OPENCODE_NOT_FOUND')) throw error
+    // Another client answered it, or OpenCode died: the turn's driver finds out which, and closes or detaches it.
+    throw fail('QUESTION_UNKNOWN', { ticketId, requestId, reason: 'OpenCode does not ask it at this moment' }, error)
+  }
+}
+
+async function act(env: AnswerEnv, entry: InboxRecord, intent: Intent): Promise<void> {
+  const directory = entry.directory ?? ''
+  if (endsTurn(intent)) await markRejected(env, entry)
+  switch (intent.do) {
+    case 'answer':
+      return env.adapter.replyQuestion(entry.id, directory, intent.answers)
+    case 'reject':
+      return env.adapter.rejectQuestion(entry.id, directory)
+    case 'permit':
+      return env.adapter.replyPermission(entry.id, directory, intent.reply, intent.message === null ? {} : { message: intent.message })
+  }
+}
+
+const close = ({ store, clock }: AnswerEnv, { ticketId, id }: InboxRecord, end: { how: string; reason: string | null }): Promise<void> =>
+  store.closeRequest({ ticketId, id, ...end, at: clock.now() })
+
+/** With a message a refused permission is a tool error and the model goes on; without one the turn ends by it. */
+const endsTurn = (intent: Intent): boolean => intent.do === 'reject' || (intent.do === 'permit' && intent.reply === 'reject' && intent.message === null)
+const howOf = (intent: Intent): string => (intent.do === 'permit' ? intent.reply : intent.do === 'reject' ? 'rejected' : 'answered')
+const reasonOf = (intent: Intent): string | null => (intent.do === 'reject' ? intent.reason : intent.do === 'permit' ? intent.message : null)
+
+/** Answers are stored as they are, so that a later prompt can carry them; the rest says what it is. */
+const storedAs = (intent: Intent): Json => (intent.do === 'answer' ? intent.answers : { ...intent })
+const intentOf = (answer: Json): Intent => (Array.isArray(answer) ? { do: 'answer', answers: answer as Answers } : (answer as unknown as Intent))
 
 /** OpenCode checks nothing but types, so what is asked is checked here. */
 function checkAnswers(questions: readonly QuestionItem[], answers: Answers): void {

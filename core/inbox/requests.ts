@@ -7,6 +7,7 @@ import type { Driving } from '../driving.ts'
 import { event } from '../events/events.ts'
 import type { OpencodeEvent, RemotePermission, RemoteQuestion } from '../opencode/adapter.ts'
 import type { TurnRecord } from '../store/records.ts'
+import { finishClaimed } from './answers.ts'
 import type { Budget } from '../turns/budget.ts'
 
 export class Requests {
@@ -43,6 +44,18 @@ export class Requests {
     for (const question of questions) if (await this.#belongs(question.sessionId, turn)) await this.#openQuestion(question, turn, budget)
     for (const permission of permissions)
       if (await this.#belongs(permission.sessionId, turn)) await this.#openPermission(permission, turn, budget)
+    await this.#finishClaims(turn, { budget, asked: new Set([...questions, ...permissions].map((r) => r.requestId)) })
+  }
+
+  /** Answers that were on their way when an earlier process ended. */
+  async #finishClaims(turn: TurnRecord, { budget, asked }: { budget: Budget; asked: ReadonlySet<string> }): Promise<void> {
+    const { store, fence, clock, opencode } = this.#driving
+    const env = { store, clock, adapter: opencode.adapter, fence: () => Promise.resolve(fence) }
+    for (const entry of await store.inbox({ ticketId: turn.ticketId, kinds: ['question', 'permission'] })) {
+      if (entry.state !== 'claimed' || entry.detached || entry.phase !== turn.phase || entry.attempt !== turn.attempt) continue
+      await finishClaimed(env, entry, asked.has(entry.id))
+      budget.resume(entry.id)
+    }
   }
 
   /** The turn's own session, or a sub-agent's at any depth: by the hub's memory, else by the parent chain. */
