@@ -46,7 +46,7 @@ export type Settings = { readonly [K in SettingName]: v.InferOutput<(typeof SETT
 export type SettingsPatch = { readonly [name: string]: Json }
 export type SettingSource = 'default' | 'config' | 'app' | 'project' | 'ticket'
 
-/** Checks a patch; names the first wrong field. `null` for a setting whose schema has no null removes it (falls back). */
+/** Checks a patch; names the first wrong field. */
 export function parsePatch(patch: SettingsPatch): Partial<Settings> {
   const out: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(patch)) {

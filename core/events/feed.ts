@@ -55,9 +55,11 @@ export function createEventFeed(store: Log, clock: Clock): EventFeed {
     },
     closePart: (ticketId, partId) => parts.close(ticketId, partId),
     async *follow({ ticketId, after, gap, signal }) {
-      const reader = readers.add(ticketId, gap)
+      const reader = readers.add(ticketId)
       let cursor = after
       try {
+        // Said before anything else: what follows starts over.
+        if (gap !== null) yield { id: `${store.epoch}.${cursor}`, events: [], live: [{ type: 'gap', reason: gap }] }
         while (!signal.aborted) {
           const events = reader.dirty ? await page(store, ticketId, { cursor, reader }) : []
           cursor = events.at(-1)?.seq ?? cursor
@@ -79,10 +81,10 @@ class Readers {
   of(ticketId: string): Iterable<Reader> {
     return this.#byTicket.get(ticketId) ?? []
   }
-  add(ticketId: string, gap: string | null): Reader {
+  add(ticketId: string): Reader {
     // It begins as one that lagged: after the replay it gets snapshots of what is open.
     const reader: Reader = {
-      live: gap === null ? [] : [{ type: 'gap', reason: gap }],
+      live: [],
       overflowed: true,
       dirty: true,
       wake: () => undefined,
@@ -141,7 +143,7 @@ function push(reader: Reader, live: LiveEvent): void {
 }
 
 function takeLive(reader: Reader, snapshots: () => LiveEvent[]): readonly LiveEvent[] {
-  const queued = reader.overflowed ? [...reader.live.filter((l) => l.type === 'gap'), ...snapshots()] : reader.live
+  const queued = reader.overflowed ? snapshots() : reader.live
   reader.live = []
   reader.overflowed = false
   return queued
