@@ -1,5 +1,6 @@
 /** OpenCode killed, or frozen, in the middle of a turn: never a finished turn, never a message sent twice. */
 import * as assert from 'uvu/assert'
+import { fail } from '../../core/errors.ts'
 import type { PhasePlugin } from '../../plugins/contract.ts'
 import { assertGapless, calls, COLOUR, freeze, said, startLive, stepwise, talk } from '../helpers/live.ts'
 import type { Live } from '../helpers/live.ts'
@@ -58,14 +59,32 @@ describe('OpenCode killed in mid-turn', (it) => {
     const { id: ticketId } = await live.start()
     const { requestId } = await live.question(ticketId)
     await kill()
+    const reply = (): Promise<unknown> => live.kernel.questions.reply({ ticketId, requestId, answers: [['Blue']] })
+    // OpenCode is back and does not know it, and we have not seen that yet: refused, and still there to be answered.
+    assert.is(await reply().catch((e: { code: string }) => e.code), 'QUESTION_UNKNOWN')
     await eventually(async () => (await live.question(ticketId)).detached === true, 20_000)
-    await live.kernel.questions.reply({ ticketId, requestId, answers: [['Blue']] })
+    await reply()
     const again = await live.kernel.questions.reply({ ticketId, requestId, answers: [['Red']] }).catch((e: { code: string }) => e.code)
     assert.is(again, 'QUESTION_ANSWERED')
     await live.until(ticketId, (t) => t.status === 'completed')
     assert.is(live.requests().length, 2)
     assert.match(live.requests()[1]?.lastUserText ?? '', /Question: Which colour\?\s+Answer: .*Blue/)
     assert.equal((await live.kernel.inbox.list({})).items, [])
+  })
+
+  it('before it stored the message: posted again as soon as its process is proven younger, not when the window ends', async () => {
+    let posts = 0
+    const promptSession: typeof oc.adapter.promptSession = async (...args) => {
+      posts += 1
+      if (posts > 1) return oc.adapter.promptSession(...args)
+      await kill()
+      throw fail('OPENCODE_UNREACHABLE', { baseUrl: oc.baseUrl, problem: 'it died' })
+    }
+    await using live = await startLive(oc, { script: () => ({ text: said('once') }), adapter: { ...oc.adapter, promptSession } })
+    const { id: ticketId } = await live.start()
+    await live.until(ticketId, (t) => t.status === 'completed', 20_000)
+    assert.equal(await howsOf(live, ticketId), [['finished', 2]])
+    assert.is(live.requests().length, 1)
   })
 })
 
@@ -98,7 +117,10 @@ describe('OpenCode frozen in mid-turn', (it) => {
     }
     await live.until(ticketId, (t) => t.status === 'completed')
     const turns = await live.turns(ticketId)
-    assert.equal(turns.map((t) => t.how), ['finished'])
+    assert.equal(
+      turns.map((t) => t.how),
+      ['finished'],
+    )
     assert.is(live.requests().length, 1)
   })
 
