@@ -13,6 +13,7 @@ import type { Place, Places } from './places.ts'
 import { decideRetry } from './retry.ts'
 import { Requests } from './inbox/requests.ts'
 import type { NewArtifact } from './store/store.ts'
+import { isWaiting } from './ticket.ts'
 import type { DrivenTicket } from './ticket.ts'
 import { Journal } from './verbs/journal.ts'
 import type { RunContext } from './verbs/run-context.ts'
@@ -76,8 +77,9 @@ async function runPhase(
   }
   const end = await runPlugin(run)
   if (end.kind === 'parked') {
-    await driving.store.park(driving.fence, { waitingFor: end.waitingFor, until: end.until, at: driving.clock.now() })
-    return 'rest'
+    const { waitingFor, until } = end
+    const parked = await driving.store.park(driving.fence, { waitingFor, until, awaiting: { ...at, names: end.awaiting }, at: driving.clock.now() })
+    return isWaiting(parked) ? 'rest' : 'again'
   }
   await closeAttempt(driving, at, { reason: `${ticket.phase} ended`, success: true })
   return advance(env, ticket, { row, outcome: end.outcome.outcome, output: artifactOf(driving, plugin, end.outcome.output) })

@@ -14,9 +14,13 @@ import type { WaitingFor } from '../ticket.ts'
 /** Bytes of one recorded value. */
 const MAX_RECORD = 1_000_000
 
-export interface Parked {
+interface Wait {
   readonly waitingFor: WaitingFor
   readonly until: number | null
+}
+export interface Parked extends Wait {
+  /** The verbs it waits on. */
+  readonly awaiting: readonly string[]
 }
 export interface Recording<T extends Json> {
   readonly name: string
@@ -36,7 +40,7 @@ export class Journal {
   readonly #prompts: Map<string, PromptRecord>
   readonly #visited = new Set<string>()
   readonly #counters = new Map<string, number>()
-  readonly #parked = new Map<string, Parked>()
+  readonly #parked = new Map<string, Wait>()
   #busy = 0
   #onChange: () => void = () => {}
 
@@ -103,7 +107,7 @@ export class Journal {
   }
 
   /** The verb waits for a person or a time: it never returns in this run; the next run replays up to it. */
-  park(name: string, parked: Parked): Promise<never> {
+  park(name: string, parked: Wait): Promise<never> {
     this.#parked.set(name, parked)
     this.#onChange()
     return new Promise(() => {})
@@ -114,7 +118,7 @@ export class Journal {
     return new Promise((resolve) => {
       const check = (): void => {
         setImmediate(() => {
-          if (this.#busy === 0 && this.#parked.size > 0) resolve(soonest([...this.#parked.values()]))
+          if (this.#busy === 0 && this.#parked.size > 0) resolve(soonest(this.#parked))
         })
       }
       this.#onChange = check
@@ -159,9 +163,10 @@ export class Journal {
 }
 
 /** Of several: a person may come at any time, so a time is only waited for when nothing else is. */
-function soonest(parked: readonly Parked[]): Parked {
+function soonest(waits: ReadonlyMap<string, Wait>): Parked {
+  const parked = [...waits.values()]
   const times = parked.flatMap((p) => (p.until === null ? [] : [p.until]))
   const person = parked.find((p) => p.waitingFor === 'person')
   const until = times.length > 0 ? Math.min(...times) : null
-  return { waitingFor: person?.waitingFor ?? 'time', until }
+  return { waitingFor: person?.waitingFor ?? 'time', until, awaiting: [...waits.keys()] }
 }

@@ -44,6 +44,8 @@ export async function promptVerb<T>(run: RunContext, name: string, options: Prom
     example: asked.output.example,
   })
   const known = run.journal.visitPrompt(name, inputHash)
+  // Recorded beside the prompt, so a replay visits it as well.
+  const tree = await treeBefore(run, asked)
   if (known?.state === 'done') return known.result as unknown as Turned<T>
   return run.journal.busy(async () => {
     const { driving, journal } = run
@@ -51,7 +53,6 @@ export async function promptVerb<T>(run: RunContext, name: string, options: Prom
       known ??
       (await driving.store.beginPrompt(driving.fence, { ...journal.at, name, slot: asked.slot, inputHash, at: driving.clock.now() }))
     await run.assertModel(asked.model)
-    const tree = await treeBefore(run, asked)
     const end = await converse(run, asked, record)
     await assertUntouched(run, asked, tree)
     const turned: Turned<T> =
