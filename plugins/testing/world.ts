@@ -1,0 +1,90 @@
+/** What a phase under test acts on: documents, items, a worktree without git. Replays read their records, not this. */
+import { createHash } from 'node:crypto'
+import type { ArtifactView, ExecResult, Item, ItemPatch, Json } from '../contract.ts'
+import { copyOf } from './rules.ts'
+import { seeded } from './schedule.ts'
+import type { PhaseScript } from './script.ts'
+
+export const textOf = (content: string | Json): string => (typeof content === 'string' ? content : JSON.stringify(content, null, 2))
+const sha256 = (text: string): string => createHash('sha256').update(text, 'utf8').digest('hex')
+
+const BLANK: Omit<Item, 'id'> = { title: '', state: 'pending', priority: 1, blockedBy: [], iteration: 1, notes: [], data: null }
+
+export class TestWorld {
+  readonly artifacts: ArtifactView[] = []
+  readonly items = new Map<string, Item>()
+  readonly commands: string[] = []
+  readonly commits: string[] = []
+  readonly emitted: { readonly name: string; readonly data: Json }[] = []
+  readonly #script: PhaseScript
+  readonly #random: () => number
+  #now = 1_700_000_000_000
+
+  constructor(script: PhaseScript) {
+    this.#script = script
+    this.#random = seeded(script.seed ?? 1)
+    for (const item of script.items ?? []) this.items.set(item.id, item)
+    for (const [kind, content] of Object.entries(script.artifacts ?? {})) this.save(kind, content, { phase: 'EARLIER', attempt: 1 })
+  }
+
+  /** As it is now: the replay that comes next leaves no trace in it. */
+  left(): Pick<TestWorld, 'artifacts' | 'commands' | 'commits' | 'emitted'> & { readonly items: readonly Item[] } {
+    const { artifacts, commands, commits, emitted, items } = this
+    return { artifacts: [...artifacts], commands: [...commands], commits: [...commits], emitted: [...emitted], items: [...items.values()] }
+  }
+
+  now(): number {
+    this.#now += 1_000
+    return this.#now
+  }
+
+  sleep(ms: number): void {
+    this.#now += ms
+  }
+
+  random(): number {
+    return this.#random()
+  }
+
+  save(kind: string, content: string | Json, at: { readonly phase: string; readonly attempt: number }): ArtifactView {
+    const text = textOf(content)
+    const revision = this.artifacts.filter((a) => a.kind === kind).length + 1
+    const saved = { kind, ...at, revision, content: text, sha256: sha256(text) }
+    this.artifacts.push(saved)
+    return saved
+  }
+
+  newest(kind: string, from: { readonly phase?: string; readonly attempt?: number } = {}): ArtifactView | null {
+    const fits = (a: ArtifactView): boolean =>
+      a.kind === kind && (from.phase === undefined || a.phase === from.phase) && (from.attempt === undefined || a.attempt === from.attempt)
+    return this.artifacts.findLast(fits) ?? null
+  }
+
+  put(id: string, patch: ItemPatch): void {
+    this.items.set(id, { ...BLANK, ...this.items.get(id), ...copyOf(patch), id })
+  }
+
+  head(): string {
+    return this.commits.at(-1) ?? 'base'
+  }
+
+  changed(): readonly string[] {
+    return this.#script.changed ?? ['changed.txt']
+  }
+
+  commit(): string | null {
+    if (this.changed().length === 0) return null
+    this.commits.push(`commit${this.commits.length + 1}`)
+    return this.head()
+  }
+
+  exec(command: string): ExecResult {
+    this.commands.push(command)
+    const result = { command, exitCode: 0, output: '', durationMs: 1, timedOut: false, truncated: false }
+    return { ...result, ...this.#script.exec?.(command) }
+  }
+
+  file(path: string): string | null {
+    return this.#script.files?.[path] ?? null
+  }
+}

@@ -1,0 +1,30 @@
+import * as assert from 'uvu/assert'
+import { testPhase } from '../../plugins/testing/index.ts'
+import { describe } from '../helpers/suite.ts'
+import { phaseNamed } from './phases.ts'
+
+const waiting = phaseNamed('WAITING_BEADS_APPROVAL')
+const decide = (action: string, payload: { comment?: string } | null = null) =>
+  testPhase(waiting, { artifacts: { beads: 'the plan' }, decisions: { decision: { action, payload } } })
+
+describe('WAITING_BEADS_APPROVAL', (it) => {
+  it('waits on the plan with two actions', async () => {
+    const { parked, asked, violations } = await testPhase(waiting, { artifacts: { beads: 'the plan' } })
+    assert.equal([parked, violations, asked[0]?.form.artifact], [['decision'], [], 'beads'])
+    assert.equal(
+      asked[0]?.form.actions.map(({ id, approves }) => [id, approves === true]),
+      [
+        ['approve', true],
+        ['request_changes', false],
+      ],
+    )
+  })
+  it('ends with the action; the comment of a refusal is kept for the next plan', async () => {
+    const approved = await decide('approve')
+    assert.equal([approved.outcome, approved.artifacts.length], [{ outcome: 'approve' }, 1])
+    const refused = await decide('request_changes', { comment: 'smaller steps' })
+    assert.equal([refused.outcome?.outcome, refused.artifacts.at(-1)?.content], ['request_changes', 'smaller steps'])
+    assert.match((await decide('request_changes')).artifacts.at(-1)?.content ?? '', /no reason/)
+    assert.equal([...approved.violations, ...refused.violations], [])
+  })
+})
