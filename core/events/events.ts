@@ -26,10 +26,15 @@ export interface EventData {
   'phase.left': OfPhase & { outcome: string; next: string | null }
   'attempt.failed': OfPhase & { kind: string; code: string; message: string; again: number | null }
   'session.created': OfPhase & { sessionId: string; slot: Json }
+  /** OpenCode confirmed that a session that was given up has stopped. */
+  'session.aborted': { sessionId: string | null }
   'session.ended': { sessionId: string | null; how: string; reason: string }
   'turn.intended': OfTurn & { ordinal: number; model: string; sessionId: string; reason: string }
-  'turn.sent': OfTurn & { post: number }
+  /** `row` of the verdict table that said to post; null when the store does not know it. */
+  'turn.sent': OfTurn & { post: number; row: number | null }
   'turn.admitted': OfTurn
+  /** Taken up after a restart, and found running: nothing was sent. */
+  'turn.rejoined': OfTurn & { status: string }
   'turn.settled': OfTurn & {
     how: string
     finish: string | null
@@ -38,6 +43,8 @@ export interface EventData {
     cost: number | null
     error: RemoteError | null
     ms: number
+    /** Of the verdict table that settled it; null when no look at the messages did. */
+    row: number | null
   }
   'turn.uncertain': OfTurn & { problem: string; evidence: Json }
   'turn.ran_twice': OfTurn & { chains: number }

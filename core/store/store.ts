@@ -179,7 +179,11 @@ export interface SessionVerbs {
   /** Only from `creating`. Event `session.created`. */
   activateSession(fence: Fence, input: At & { nonce: string; sessionId: string; directory: string }): Promise<SessionRecord>
   /** To `ended` or `abandoned`, from creating or active. No change when it is over already. Event `session.ended`. */
-  endSession(fence: Fence, input: At & { nonce: string; state: 'ended' | 'abandoned'; reason: string }): Promise<void>
+  endSession(fence: Fence, input: At & { nonce: string; state: 'ended' | 'abandoned'; reason: string; abortPending?: boolean }): Promise<void>
+  /** Given up without OpenCode's confirmation that they stopped (`abortPending`), of all tickets. */
+  pendingAborts(): Promise<readonly SessionRecord[]>
+  /** OpenCode confirmed it, or no longer knows the session. No fence: the session is given up whoever drives. Event `session.aborted`. */
+  confirmAbort(input: At & { ticketId: string; nonce: string }): Promise<void>
   /** This driver's generation on an active row it re-attached. */
   adoptSession(fence: Fence, input: At & { nonce: string }): Promise<SessionRecord>
   /** The creating or active row of exactly this slot. */
@@ -198,13 +202,13 @@ export interface TurnVerbs {
       Pick<TurnRecord, 'turnId' | 'prompt' | 'ordinal' | 'reason' | 'sessionNonce' | 'sessionId' | 'opencodeId' | 'directory' | 'request'>,
   ): Promise<TurnRecord>
   /** Recorded before each POST: posts + 1, receipt `sent` (from intended or sent, and from uncertain when a person chose resend: its inbox entry closes; an admitted turn keeps its receipt); `restart` counts in `restarts` too. Event `turn.sent`. */
-  recordPost(fence: Fence, input: At & { turnId: string; restart: boolean }): Promise<TurnRecord>
+  recordPost(fence: Fence, input: At & { turnId: string; restart: boolean; row?: number }): Promise<TurnRecord>
   /** From intended or sent; no change when it is further. Event `turn.admitted`. */
   admitTurn(fence: Fence, input: At & { turnId: string }): Promise<void>
   /** Stored before we abort or reject. */
   markStopping(fence: Fence, input: At & { turnId: string; stopping: NonNullable<TurnRecord['stopping']> }): Promise<void>
   /** Once; a second one is STORE_CONFLICT. Event `turn.settled`; open questions and permissions of its session are detached when `how` is interrupted or lost, closed otherwise. */
-  settleTurn(fence: Fence, input: At & { turnId: string; settlement: Settlement; events?: readonly NewEvent[] }): Promise<TurnRecord>
+  settleTurn(fence: Fence, input: At & { turnId: string; settlement: Settlement; row?: number; events?: readonly NewEvent[] }): Promise<TurnRecord>
   /** Receipt `uncertain`, and an inbox entry of kind `uncertain_turn`. */
   turnUncertain(fence: Fence, input: At & { turnId: string; problem: string; evidence: Json }): Promise<void>
   turns(ticketId: string, at?: PhaseAt & { prompt?: string }): Promise<readonly TurnRecord[]>

@@ -47,7 +47,7 @@ const WRITES: Record<KillableVerb, boolean> = {
   claimSlot: true,
   activateSession: true,
   endSession: true,
-  adoptSession: true,
+  adoptSession: true, pendingAborts: false, confirmAbort: true,
   sessionInSlot: false,
   sessions: false,
   openSessions: false,

@@ -10,7 +10,7 @@ import { runWithCrash } from './quick-crash.ts'
 /** Verbs that a ticket which is never blocked, edited, retried or canceled does not use; other crash specs kill those. */
 const ELSEWHERE = new Set([
   ...['editTicket', 'reattempt', 'block', 'retryTicket', 'continueTicket', 'cancelTicket', 'addPhaseNote', 'adoptSession', 'markStopping'],
-  ...['turnUncertain', 'reopenRequest', 'consumeAnswers', 'consumeCommand', 'dropCommand', 'putSettings', 'renewLeases', 'releaseLeases'],
+  ...['turnUncertain', 'reopenRequest', 'consumeAnswers', 'consumeCommand', 'dropCommand', 'putSettings', 'confirmAbort', 'renewLeases', 'releaseLeases'],
 ])
 const baseline = await runWithCrash(null, null)
 const used = WRITING_VERBS.filter((verb) => (baseline.uses[verb] ?? 0) > 0)

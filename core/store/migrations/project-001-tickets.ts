@@ -117,7 +117,9 @@ export const PROJECT_001: readonly string[] = [
     generation INTEGER NOT NULL,
     created_at INTEGER NOT NULL,
     ended_at INTEGER,
-    reason TEXT
+    reason TEXT,
+    -- Given up while OpenCode did not confirm that it stopped: the abort is asked for again until it does.
+    abort_pending INTEGER NOT NULL DEFAULT 0
   )`,
   // Nulls match exactly: an empty blob equals no text and no number.
   `CREATE UNIQUE INDEX session_slot ON sessions (

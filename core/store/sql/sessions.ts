@@ -4,7 +4,7 @@ import { DRIVEN_STATUSES } from '../../ticket.ts'
 import type { Args } from '../database.ts'
 import type { SessionRecord, Slot } from '../records.ts'
 import type { Fence, SessionVerbs } from '../store.ts'
-import { fencedBatch, guardAnyStatus, guardPhase, type Batch, type Context } from './batch.ts'
+import { fencedBatch, guardAnyStatus, guardPhase, Batch, type Context } from './batch.ts'
 import { encode, toSession } from './decode.ts'
 
 const OPEN = "state IN ('creating', 'active')"
@@ -32,6 +32,12 @@ export const sessionVerbs = (context: Context): SessionVerbs => ({
   },
   sessions: (ticketId) => list(context, 'ticket_id = :ticketId', { ticketId }),
   openSessions: () => list(context, OPEN),
+  pendingAborts: () => list(context, 'abort_pending = 1'),
+  confirmAbort: async ({ at, ticketId, nonce }) => {
+    const batch = new Batch(context, 'confirmAbort', { ticketId, at, nonce })
+    batch.appendEach('session.aborted', { data: "json_object('sessionId', session_id)", from: 'sessions WHERE nonce = :nonce AND abort_pending = 1' })
+    await batch.run('UPDATE sessions SET abort_pending = 0 WHERE nonce = :nonce').commit()
+  },
 })
 
 const slotArgs = ({ phaseAttempt, ...slot }: Slot): Args => ({ ...slot, attempt: phaseAttempt })
@@ -87,15 +93,16 @@ async function activateSession(
 }
 
 /** No change and no event when it is over already. */
-export function endSession(batch: Batch, { nonce, state, reason }: { nonce: string; state: 'ended' | 'abandoned'; reason: string }): Batch {
-  const args = { endedNonce: nonce, endedState: state, endReason: reason }
+type Ending = { nonce: string; state: 'ended' | 'abandoned'; reason: string; abortPending?: boolean }
+export function endSession(batch: Batch, { nonce, state, reason, abortPending = false }: Ending): Batch {
+  const args = { endedNonce: nonce, endedState: state, endReason: reason, abortPending: abortPending ? 1 : 0 }
   batch.appendEach('session.ended', {
     data: "json_object('sessionId', session_id, 'how', :endedState, 'reason', :endReason)",
     from: `sessions WHERE nonce = :endedNonce AND ticket_id = :ticketId AND ${OPEN}`,
     args,
   })
   return batch.run(
-    `UPDATE sessions SET state = :endedState, ended_at = :at, reason = :endReason WHERE nonce = :endedNonce AND ticket_id = :ticketId AND ${OPEN}`,
+    `UPDATE sessions SET state = :endedState, ended_at = :at, reason = :endReason, abort_pending = :abortPending WHERE nonce = :endedNonce AND ticket_id = :ticketId AND ${OPEN}`,
     args,
   )
 }
