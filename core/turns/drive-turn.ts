@@ -2,8 +2,7 @@
 import type { Driving } from '../driving.ts'
 import { fail, isCode, messageOf } from '../errors.ts'
 import { event } from '../events/events.ts'
-import type { RemoteMessage } from '../opencode/adapter.ts'
-import type { SettledHow, TurnRecord } from '../store/records.ts'
+import type { TurnRecord } from '../store/records.ts'
 import type { Requests } from '../inbox/requests.ts'
 import { settlementOf } from './answer.ts'
 import type { Budget } from './budget.ts'
@@ -41,6 +40,8 @@ class TurnDriver {
   #turn: TurnRecord
   #absentSince: { readonly at: number; readonly seen: number } | null = null
   #unverifiedSince: number | null = null
+  /** An earlier process sent it. */
+  #takenUp: boolean
   readonly #driving: Driving
   readonly #options: DriveOptions
   readonly #watch: TurnWatch
@@ -49,6 +50,7 @@ class TurnDriver {
     this.#driving = driving
     this.#options = options
     this.#turn = options.turn
+    this.#takenUp = options.turn.posts > 0
     this.#watch = new TurnWatch(driving, {
       turn: options.turn,
       onRequest: (seen) => options.requests.onEvent(seen, this.#turn, options.budget),
@@ -134,16 +136,16 @@ class TurnDriver {
       case 'return':
         return this.#turn
       case 'settle':
-        return this.#settle(found.how, found.answer, found.chains)
+        return this.#settle(found)
       case 'post':
-        await this.#post(found.restart)
+        await this.#post(found)
         return null
       case 'wait':
         await this.#wait(Math.min(found.ms, ADMISSION_POLL_MS))
         return null
       case 'rejoin':
         if (this.#turn.stopping && this.#turn.stopping !== 'rejected') await this.#abort()
-        else await this.#wait(this.#withinBudget(POLL_MS))
+        else await this.#rejoin(facts.running)
         return null
       case 'look_again':
         await this.#driving.clock.sleep(QUIET_MS, this.#driving.signal)
@@ -154,6 +156,14 @@ class TurnDriver {
       case 'uncertain':
         return this.#uncertain(found.why, facts)
     }
+  }
+
+  /** Told once, when an earlier process sent the turn. */
+  async #rejoin(status: string): Promise<void> {
+    const { turnId, phase, attempt, prompt } = this.#turn
+    if (this.#takenUp) this.#watch.append([event('turn.rejoined', { turnId, phase, attempt, prompt, status })])
+    this.#takenUp = false
+    await this.#wait(this.#withinBudget(POLL_MS))
   }
 
   /** Until something worth a look happened; a mere admission is recorded and waited on. */
@@ -180,11 +190,11 @@ class TurnDriver {
   }
 
   /** Recorded, then posted. The record carries the fence: a driver that lost its lease never posts. */
-  async #post(restart: boolean): Promise<void> {
+  async #post({ restart, row }: Extract<Verdict, { do: 'post' }>): Promise<void> {
     const { store, fence, clock, opencode, signal } = this.#driving
     if (this.#turn.posts === 0) await this.#sessionIdle()
     this.#live()
-    this.#turn = await store.recordPost(fence, { turnId: this.#turn.turnId, restart, at: clock.now() })
+    this.#turn = await store.recordPost(fence, { turnId: this.#turn.turnId, restart, row, at: clock.now() })
     try {
       await opencode.adapter.promptSession(this.#turn.sessionId, this.#turn.directory, this.#turn.request, { signal })
     } catch (error) {
@@ -259,7 +269,7 @@ class TurnDriver {
     throw fail('TURN_UNCERTAIN', { turnId: this.#turn.turnId, problem: why, ...evidence })
   }
 
-  async #settle(how: SettledHow, answer: readonly RemoteMessage[], chains: number): Promise<TurnRecord> {
+  async #settle({ how, answer, chains, row }: Extract<Verdict, { do: 'settle' }>): Promise<TurnRecord> {
     const { store, fence, clock } = this.#driving
     const fresh = await store.turn(this.#turn.turnId)
     this.#watch.catchUp(answer)
@@ -268,7 +278,7 @@ class TurnDriver {
     const known = how === 'interrupted' && fresh?.stopping === 'rejected' ? 'rejected' : how
     const { turnId, phase, attempt, prompt } = this.#turn
     const events = chains > 1 ? [event('turn.ran_twice', { turnId, phase, attempt, prompt, chains })] : []
-    return store.settleTurn(fence, { turnId, settlement: settlementOf(known, answer), events, at: clock.now() })
+    return store.settleTurn(fence, { turnId, settlement: settlementOf(known, answer), row, events, at: clock.now() })
   }
 }
 

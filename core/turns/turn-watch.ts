@@ -70,7 +70,7 @@ export class TurnWatch {
   /** Appends what the messages show and the stream did not. */
   catchUp(messages: readonly RemoteMessage[]): void {
     for (const m of messages) if (m.role === 'assistant') this.#answering.add(m.id)
-    this.#append(messageEvents(messages, this.#ofTurn(this.#turn.sessionId)))
+    this.append(messageEvents(messages, this.#ofTurn(this.#turn.sessionId)))
   }
 
   /** All appends so far are stored. Throws what the store threw (a lost lease). */
@@ -118,7 +118,7 @@ export class TurnWatch {
     if (part.type === 'text' || part.type === 'reasoning') this.#kinds.set(part.id, part.type)
     const made = partEvent(sessionId, part, this.#ofTurn(sessionId))
     if (!made) return
-    this.#append([made])
+    this.append([made])
     this.#enqueue(() => Promise.resolve(this.#driving.feed.closePart(this.#driving.fence.ticketId, part.id)))
   }
 
@@ -130,7 +130,7 @@ export class TurnWatch {
 
   #onSession(seen: OpencodeEvent & { sessionId: string }): void {
     const made = streamEvent(seen, this.#ofTurn(seen.sessionId))
-    if (made) this.#append([made])
+    if (made) this.append([made])
     const ends =
       seen.type === 'session.error' || seen.type === 'session.deleted' || (seen.type === 'session.status' && seen.status.type === 'idle')
     if (ends && seen.sessionId === this.#turn.sessionId) this.#give('look')
@@ -148,7 +148,8 @@ export class TurnWatch {
     })
   }
 
-  #append(events: readonly NewEvent[]): void {
+  /** In the order of what the stream tells. */
+  append(events: readonly NewEvent[]): void {
     const { store, fence, clock } = this.#driving
     if (events.length > 0) this.#enqueue(() => store.appendEvents(fence, { events, at: clock.now() }))
   }

@@ -75,7 +75,7 @@ async function intendTurn(context: Context, fence: Fence, turn: Input<'intendTur
 async function recordPost(
   context: Context,
   fence: Fence,
-  { at, turnId, restart }: Parameters<TurnVerbs['recordPost']>[1],
+  { at, turnId, restart, row }: Parameters<TurnVerbs['recordPost']>[1],
 ): Promise<TurnRecord> {
   const batch = fencedBatch(context, 'recordPost', { fence, args: { at, turnId } })
   batch.guard('a turn that is not settled', `SELECT receipt <> 'settled' FROM turns WHERE ${MINE}`)
@@ -84,7 +84,11 @@ async function recordPost(
      WHERE ${MINE}`,
     { restart: restart ? 1 : 0 },
   )
-  batch.appendEach('turn.sent', { data: `json_object(${OF_TURN}, 'post', posts)`, from: `turns WHERE ${MINE}` })
+  batch.appendEach('turn.sent', {
+    data: `json_object(${OF_TURN}, 'post', posts, 'row', :row)`,
+    from: `turns WHERE ${MINE}`,
+    args: { row: row ?? null },
+  })
   closeEntries(batch, { where: `kind = '${UNCERTAIN}' AND id = :turnId`, how: 'resent', reason: 'the turn was sent again' })
   return finish(context, batch)
 }
@@ -92,7 +96,7 @@ async function recordPost(
 async function settleTurn(
   context: Context,
   fence: Fence,
-  { at, turnId, settlement, events = [] }: Input<'settleTurn'>,
+  { at, turnId, settlement, row, events = [] }: Input<'settleTurn'>,
 ): Promise<TurnRecord> {
   const { how, finish: word, text, tokens, cost, error } = settlement
   const batch = fencedBatch(context, 'settleTurn', { fence, args: { at, turnId } })
@@ -102,9 +106,9 @@ async function settleTurn(
   })
   batch.append(events)
   batch.appendEach('turn.settled', {
-    data: `json_object(${OF_TURN}, 'how', :how, 'finish', :finish, 'text', :text, 'tokens', json(:tokens), 'cost', :cost, 'error', json(:error), 'ms', :at - intended_at)`,
+    data: `json_object(${OF_TURN}, 'how', :how, 'finish', :finish, 'text', :text, 'tokens', json(:tokens), 'cost', :cost, 'error', json(:error), 'ms', :at - intended_at, 'row', :row)`,
     from: `turns WHERE ${MINE}`,
-    args: { how, finish: word, text, tokens: encode(tokens), cost, error: encode(error) },
+    args: { how, finish: word, text, tokens: encode(tokens), cost, error: encode(error), row: row ?? null },
   })
   const where = `kind IN ('${QUESTION}', '${PERMISSION}') AND session_id = (SELECT session_id FROM turns WHERE turn_id = :turnId)`
   if (how === 'interrupted' || how === 'lost') detachRequests(batch, { where, reason: how })

@@ -84,7 +84,7 @@ export function turnSuite(it: It, open: OpenHome): void {
     await world.store.admitTurn(world.fence, { ...turn, at: 8 })
     assert.equal(await posts(world, false), ['admitted', 3, 1])
     await world.store.markStopping(world.fence, { ...turn, stopping: 'deadline', at: 9 })
-    const settled = await world.store.settleTurn(world.fence, { ...turn, settlement: FINISHED, at: 2_000 })
+    const settled = await world.store.settleTurn(world.fence, { ...turn, settlement: FINISHED, row: 5, at: 2_000 })
     assert.equal([settled.receipt, settled.settlement, settled.stopping, settled.admittedAt], ['settled', FINISHED, 'deadline', 7])
     assert.is(await codeOf(world.store.settleTurn(world.fence, { ...turn, settlement: FINISHED, at: 11 })), 'STORE_CONFLICT')
     const [told] = await world.events('turn.settled')
@@ -101,6 +101,7 @@ export function turnSuite(it: It, open: OpenHome): void {
         cost: 0.25,
         error: null,
         ms: 0,
+        row: 5,
       },
     )
     const types = (await world.store.events(world.ticketId, 0, 100)).map((e) => e.type).filter((t) => t.startsWith('turn.'))
