@@ -78,7 +78,12 @@ async function runPhase(
   const end = await runPlugin(run)
   if (end.kind === 'parked') {
     const { waitingFor, until } = end
-    const parked = await driving.store.park(driving.fence, { waitingFor, until, awaiting: { ...at, names: end.awaiting }, at: driving.clock.now() })
+    const parked = await driving.store.park(driving.fence, {
+      waitingFor,
+      until,
+      awaiting: { ...at, names: end.awaiting },
+      at: driving.clock.now(),
+    })
     return isWaiting(parked) ? 'rest' : 'again'
   }
   await closeAttempt(driving, at, { reason: `${ticket.phase} ended`, success: true })

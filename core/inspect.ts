@@ -22,7 +22,7 @@ export async function inspectStores(options: {
   chance: Chance
 }): Promise<Inspection> {
   const { stores, clock, chance } = options
-  const none: RecoveryReport = { at: clock.now(), tickets: [], counts: {}, problems: [] }
+  const none: RecoveryReport = { at: clock.now(), tickets: [], opencode: 'not asked', sessions: [], counts: {}, problems: [] }
   const app = await stores.openApp(options.databaseUrl).catch(messageOf)
   if (typeof app === 'string') return { projects: [], recovery: none, problem: app }
   const projects = new Projects({ app, stores, clock, chance })

@@ -3,7 +3,8 @@ import { ticketCalls } from './calls/tickets.ts'
 import type { Opencode } from './driving.ts'
 import { inboxCalls } from './calls/inbox.ts'
 import type { Kernel } from './kernel-api.ts'
-import { thisProcess } from './leases.ts'
+import { Leases, thisProcess } from './leases.ts'
+import { StartUp } from './start-up.ts'
 import { createModelList } from './opencode/models.ts'
 import type { Registry } from './pipeline.ts'
 import { systemChance, systemClock } from './ports.ts'
@@ -13,7 +14,6 @@ import { Projects, worktreePath } from './projects.ts'
 import { createHealth } from './calls/health.ts'
 import { eventCalls } from './calls/events.ts'
 import { settingCalls } from './calls/settings.ts'
-import { observeRecovery } from './calls/recovery.ts'
 import type { Settings } from './settings.ts'
 import type { StoreOpener } from './store/app-store.ts'
 import { pipelineViews } from './views.ts'
@@ -45,22 +45,24 @@ export async function createKernel(options: KernelOptions): Promise<Kernel> {
   const settings = await settingCalls({ app, projects, clock, config: options.configSettings ?? {} })
   const models = createModelList(opencode.adapter, clock)
   const me = thisProcess(chance)
+  const leases = new Leases(me, clock)
+  const startUp = await StartUp.observe({ projects, opencode, leases, clock, me })
   const worker = new Worker({
+    leases,
+    startUp,
     projects,
     registry,
     opencode,
     models,
     clock,
     chance,
-    me,
     log,
     appSettings: settings.app,
     workspaceOf: workspaces(clock, opencode.adapter),
   })
-  const recovery = await observeRecovery({ projects, clock, me })
   return {
     version: options.version,
-    health: createHealth({ version: options.version, opencode, projects, recovery }),
+    health: createHealth({ version: options.version, opencode, projects, startUp }),
     models: { list: ({ scope }) => models.list(scope), refresh: () => models.refresh() },
     projects: projectCalls(projects),
     settings: settings.calls,
@@ -68,7 +70,7 @@ export async function createKernel(options: KernelOptions): Promise<Kernel> {
     tickets: ticketCalls({ projects, registry, models, worker, clock, chance, settingsFor: settings.forTicket }),
     ...inboxCalls({ projects, worker, adapter: opencode.adapter, clock }),
     events: eventCalls(projects),
-    recovery: () => recovery,
+    recovery: () => startUp.report,
     tick: () => worker.tick(),
     idle: () => worker.idle(),
     loop: () => worker.loop(),

@@ -3,6 +3,7 @@
  * (which only prints it). The work itself is the ordinary path: a run that is taken up again replays its journal, rejoins
  * its turn by the table, and reconnects or abandons its session.
  */
+import type { ReconnectClass } from './sessions/ownership.ts'
 import type { InboxRecord, LeaseRecord, SessionRecord, TurnRecord } from './store/records.ts'
 import { isBlocked, isDraft, isFinal, isRunning, isWaiting } from './ticket.ts'
 import type { Ticket } from './ticket.ts'
@@ -27,9 +28,19 @@ export interface RecoveryItem {
   readonly sessions: readonly { readonly nonce: string; readonly sessionId: string | null; readonly state: string; readonly does: string }[]
   readonly inbox: readonly { readonly id: string; readonly kind: string; readonly detached: boolean }[]
 }
+export interface Classified {
+  readonly ticketId: string
+  readonly nonce: string
+  readonly sessionId: string | null
+  readonly found: ReconnectClass | 'adopted'
+}
 export interface RecoveryReport {
   readonly at: number
   readonly tickets: readonly RecoveryItem[]
+  /** Null when OpenCode was asked; else why it could not be yet. */
+  readonly opencode: string | null
+  /** What became of every open session, once OpenCode answered. */
+  readonly sessions: readonly Classified[]
   readonly counts: Readonly<Record<string, number>>
   readonly problems: readonly { readonly projectId: string; readonly code: string; readonly message: string }[]
 }

@@ -5,12 +5,13 @@
 import type { Opencode } from './driving.ts'
 import { carryOut } from './commands.ts'
 import { execute } from './execute.ts'
-import { Leases } from './leases.ts'
-import type { Owner } from './leases.ts'
+import type { Leases } from './leases.ts'
 import { messageOf } from './errors.ts'
 import type { ModelList } from './opencode/models.ts'
 import { mayRun } from './pick.ts'
 import type { Registry } from './pipeline.ts'
+import type { StartUp } from './start-up.ts'
+import { WorkGate } from './work-gate.ts'
 import { Places } from './places.ts'
 import type { Place } from './places.ts'
 import type { Chance, Clock } from './ports.ts'
@@ -28,7 +29,8 @@ export interface WorkerEnv {
   readonly models: ModelList
   readonly clock: Clock
   readonly chance: Chance
-  readonly me: Owner
+  readonly leases: Leases
+  readonly startUp: StartUp
   readonly appSettings: () => Settings
   readonly workspaceOf: (project: OpenProject, ticket: StartedTicket) => Workspace
   /** One line for the log of the server. */
@@ -50,13 +52,15 @@ export class Worker {
   readonly #locks = new Map<string, Promise<unknown>>()
   readonly #ticketPlaces: Places
   readonly #turnPlaces: Places
+  readonly #gate: WorkGate
   #stopping = false
   #nudged = false
   #wake: () => void = () => {}
 
   constructor(env: WorkerEnv) {
     this.#env = env
-    this.#leases = new Leases(env.me, env.clock)
+    this.#leases = env.leases
+    this.#gate = new WorkGate(env)
     this.#ticketPlaces = new Places(() => env.appSettings()['limits.tickets'])
     this.#turnPlaces = new Places(() => env.appSettings()['limits.turns'])
   }
@@ -64,13 +68,15 @@ export class Worker {
   async tick(): Promise<{ started: number; acted: number }> {
     await this.#renew()
     if (this.#stopping) return { started: 0, acted: 0 }
+    const ready = await this.#gate.open()
     let started = 0
     let acted = 0
+    if (ready) await this.#gate.retryAborts()
     for (const project of this.#env.projects.open()) {
       try {
         const commands = await project.store.pendingCommands()
         for (const ticketId of new Set(commands.map((c) => c.ticketId))) acted += await this.act(ticketId)
-        started += await this.#startRuns(project)
+        if (ready) started += await this.#startRuns(project)
       } catch (error) {
         // One project's broken database must not stop the others; health and tickets.list show it.
         this.#env.log(`project ${project.record.key}: ${messageOf(error)}`)

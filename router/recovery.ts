@@ -17,6 +17,15 @@ const Item = reply<RecoveryReport['tickets'][number]>({
 const Report = reply<RecoveryReport>({
   at: v.number(),
   tickets: v.array(Item),
+  opencode: orNull(v.string()),
+  sessions: v.array(
+    v.object({
+      ticketId: v.string(),
+      nonce: v.string(),
+      sessionId: orNull(v.string()),
+      found: v.picklist(['reconnected', 'stale', 'missing', 'unverified', 'adopted']),
+    }),
+  ),
   counts: v.record(v.string(), v.number()),
   problems: v.array(v.object({ projectId: v.string(), code: v.string(), message: v.string() })),
 })

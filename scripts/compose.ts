@@ -6,13 +6,15 @@ import {
   createKernel,
   createOpencode,
   fail,
+  isCode,
+  laterOpencode,
   messageOf,
   parsePatch,
   SETTING_NAMES,
   systemChance,
   systemClock,
 } from '#core'
-import type { Kernel, OpencodeHandle, OpencodeOptions } from '#core'
+import type { Kernel, LaterOpencode, OpencodeHandle, OpencodeOptions } from '#core'
 import { loadPlugins } from '#plugins'
 import { phases, pipelines } from '#phases'
 import { startServer } from '#router'
@@ -32,47 +34,75 @@ export interface ComposeOptions {
 
 export interface LoopTroop {
   readonly kernel: Kernel
-  readonly opencode: OpencodeHandle
   readonly url: string
   readonly token: string
   readonly tokenFile: string | null
   readonly configFile: string | null
+  /** Resolves when OpenCode is there; rejects when the chosen one cannot be used. Listening does not wait for it. */
+  readonly opencode: Promise<OpencodeHandle>
   /** What the server left running, in words; null when nothing. */
   stop(): Promise<string | null>
 }
 
+/** Listens first: clients and health are answered while OpenCode starts, and while it is away. */
 export async function startLoopTroop(options: ComposeOptions): Promise<LoopTroop> {
   const { env, log } = options
   const dataDir = options.dataDir ?? dataFolder(env)
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   const registry = await loadRegistry(options.folder)
-  const opencode = await createOpencode({ env, clock: systemClock, chance: systemChance, dataDir, onDiagnostic: log, ...options.opencode })
-  const undo: (() => Promise<unknown>)[] = [() => opencode.stop()]
-  try {
-    const kernel = await openKernel(options, { dataDir, registry, opencode })
-    undo.unshift(() => kernel.stop())
-    const token = env['LOOPTROOP_TOKEN'] ? { value: env['LOOPTROOP_TOKEN'] } : { file: path.join(dataDir, 'token') }
-    const host = options.host ?? env['LOOPTROOP_HOST'] ?? '127.0.0.1'
-    const server = await startServer({ kernel, host, port: options.port ?? portOf(env), token, onError: log })
-    const looping = kernel.loop().catch((error: unknown) => log(`the worker stopped: ${messageOf(error)}`))
-    const stop = async (): Promise<string | null> => {
-      const { openTurns } = await kernel.stop()
-      await looping
-      await server.close()
-      return stopOpencode(opencode, openTurns)
+  const later = laterOpencode()
+  const kernel = await openKernel(options, { dataDir, registry, opencode: later.opencode })
+  const token = env['LOOPTROOP_TOKEN'] ? { value: env['LOOPTROOP_TOKEN'] } : { file: path.join(dataDir, 'token') }
+  const host = options.host ?? env['LOOPTROOP_HOST'] ?? '127.0.0.1'
+  const server = await startServer({ kernel, host, port: options.port ?? portOf(env), token, onError: log }).catch(
+    async (error: unknown) => {
+      await kernel.stop()
+      throw error
+    },
+  )
+  const stopping = new AbortController()
+  const opencode = arrival({ ...options, dataDir, later, signal: stopping.signal })
+  opencode.catch(() => undefined) // the caller awaits it; a stop may come first
+  const looping = kernel.loop().catch((error: unknown) => log(`the worker stopped: ${messageOf(error)}`))
+  const stop = async (): Promise<string | null> => {
+    stopping.abort()
+    await server.close()
+    const { openTurns } = await kernel.stop()
+    await looping
+    const arrived = await opencode.catch(() => null)
+    return arrived && stopOpencode(arrived, openTurns)
+  }
+  const tokenFile = 'file' in token ? token.file : null
+  return { kernel, opencode, url: server.url, token: server.token, tokenFile, configFile: registry.file, stop }
+}
+
+interface Arriving extends ComposeOptions {
+  readonly dataDir: string
+  readonly later: LaterOpencode
+  readonly signal: AbortSignal
+}
+const ARRIVAL_RETRY_MS = 2_000
+
+/** One that does not answer may come; one that cannot be used (a stranger, the wrong password, too old) will not by waiting. */
+async function arrival({ env, dataDir, log, later, signal, opencode }: Arriving): Promise<OpencodeHandle> {
+  for (;;) {
+    try {
+      const handle = await createOpencode({ env, clock: systemClock, chance: systemChance, dataDir, onDiagnostic: log, ...opencode })
+      later.arrive(handle)
+      return handle
+    } catch (error) {
+      later.failed(messageOf(error))
+      if (signal.aborted || !isCode(error, 'OPENCODE_UNREACHABLE', 'OPENCODE_TIMEOUT')) throw error
+      log(`${messageOf(error)} Trying again.`)
+      await systemClock.sleep(ARRIVAL_RETRY_MS, signal)
     }
-    const tokenFile = 'file' in token ? token.file : null
-    return { kernel, opencode, url: server.url, token: server.token, tokenFile, configFile: registry.file, stop }
-  } catch (error) {
-    for (const step of undo) await step()
-    throw error
   }
 }
 
 interface Parts {
   readonly dataDir: string
   readonly registry: Awaited<ReturnType<typeof loadRegistry>>
-  readonly opencode: OpencodeHandle
+  readonly opencode: LaterOpencode['opencode']
 }
 
 async function openKernel({ env, log }: ComposeOptions, { dataDir, registry, opencode }: Parts): Promise<Kernel> {
@@ -82,7 +112,7 @@ async function openKernel({ env, log }: ComposeOptions, { dataDir, registry, ope
     stores: createFileStores({ clock: systemClock, chance: systemChance, onListenerError: (error) => log(messageOf(error)) }),
     registry,
     configSettings: parsePatch(registry.settings),
-    opencode: { ...opencode, startedAt: opencode.managed?.startedAt ?? null },
+    opencode,
     log,
   })
 }

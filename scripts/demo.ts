@@ -48,7 +48,7 @@ async function main(argv: readonly string[]): Promise<void> {
     const client = createLoopTroopClient({ url: troop.url, token: troop.token })
     undo.push(() => client.close())
     const display = createDisplay(process.stdout)
-    introduce(display, troop, stage)
+    await introduce(display, troop, stage)
     const ticket = await play({ client, display, stage, yes: options.yes })
     await summarise({ client, display, stage }, ticket)
   } finally {
@@ -87,12 +87,13 @@ async function prepare(options: DemoOptions, undo: (() => Promise<unknown> | voi
 /** The demo leaves no process behind, whatever still runs. */
 async function stopAll(troop: LoopTroop): Promise<void> {
   await troop.stop()
-  await troop.opencode.stop()
+  const opencode = await troop.opencode.catch(() => null)
+  await opencode?.stop()
 }
 
-function introduce(display: Display, troop: LoopTroop, stage: Stage): void {
+async function introduce(display: Display, troop: LoopTroop, stage: Stage): Promise<void> {
   display.line(`LoopTroop turns a ticket into a reviewed change. It listens on ${troop.url}.`)
-  display.line(troop.opencode.reason)
+  display.line((await troop.opencode).reason)
   display.line(`Repository: ${stage.repo}`)
   display.line(`Ticket: ${stage.title}`)
 }

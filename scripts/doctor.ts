@@ -33,7 +33,11 @@ function storedThings(databaseUrl: string): Promise<Inspection> {
   const file = databaseUrl.startsWith('file:') ? databaseUrl.slice('file:'.length) : null
   // Opening would create it, and doctor changes nothing.
   if (file !== null && !existsSync(file))
-    return Promise.resolve({ projects: [], recovery: { at: Date.now(), tickets: [], counts: {}, problems: [] }, problem: null })
+    return Promise.resolve({
+      projects: [],
+      recovery: { at: Date.now(), tickets: [], opencode: 'not asked', sessions: [], counts: {}, problems: [] },
+      problem: null,
+    })
   return inspectStores({
     databaseUrl,
     stores: createFileStores({ clock: systemClock, chance: systemChance }),

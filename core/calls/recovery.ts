@@ -16,7 +16,14 @@ interface RecoveryEnv {
 export async function observeRecovery(env: RecoveryEnv): Promise<RecoveryReport> {
   const found = await Promise.all(env.projects.open().map((project) => itemsOf(env, project)))
   const tickets = found.flat()
-  return { at: env.clock.now(), tickets, counts: countRecovery(tickets), problems: env.projects.failures() }
+  return {
+    at: env.clock.now(),
+    tickets,
+    opencode: 'not asked yet',
+    sessions: [],
+    counts: countRecovery(tickets),
+    problems: env.projects.failures(),
+  }
 }
 
 async function itemsOf({ clock, me }: RecoveryEnv, { store }: Pick<OpenProject, 'store'>): Promise<readonly RecoveryItem[]> {

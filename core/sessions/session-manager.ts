@@ -75,7 +75,8 @@ export async function validateAndReconnect(
 export async function abandon(driving: Driving, row: SessionRecord, end: { reason: string; unconfirmed?: string | null }): Promise<void> {
   const problem = end.unconfirmed ?? (await stopRemote(driving, row))
   const reason = problem === null ? end.reason : `${end.reason} (the abort was not confirmed: ${problem})`
-  await driving.store.endSession(driving.fence, { nonce: row.nonce, state: 'abandoned', reason, at: driving.clock.now() })
+  const ended = { nonce: row.nonce, state: 'abandoned', reason, abortPending: problem !== null } as const
+  await driving.store.endSession(driving.fence, { ...ended, at: driving.clock.now() })
 }
 
 async function stopRemote({ opencode: { adapter } }: Driving, row: SessionRecord): Promise<string | null> {
