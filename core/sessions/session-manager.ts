@@ -155,38 +155,35 @@ async function create(driving: Driving, options: OwnOptions): Promise<Owned['ses
   throw fail('SESSION_CREATE_FAILED', { tries: problems.length, problem: problems.join(' | ') })
 }
 
-async function findByNonce(driving: Driving, nonce: string): Promise<RemoteSession | undefined> {
+/** Newest first. More than one when more than one answer got lost. */
+async function findByNonce(driving: Driving, nonce: string): Promise<readonly RemoteSession[]> {
   const sessions = await driving.opencode.adapter.listSessions({ limit: 1_000, signal: driving.signal })
-  return sessions.find((s) => carriesNonce(s, nonce))
+  return sessions.filter((s) => carriesNonce(s, nonce))
 }
 
 /** A row that was claimed but never activated: its session, when OpenCode has one with the nonce. */
 async function adoptByNonce(driving: Driving, row: SessionRecord, endWhenAbsent = true): Promise<Owned['session'] | null> {
-  const remote = await findByNonce(driving, row.nonce).catch((error: unknown) => {
+  const { store, fence, clock } = driving
+  const [remote, ...doubles] = await findByNonce(driving, row.nonce).catch((error: unknown) => {
     if (endWhenAbsent) throw fail('SESSION_UNVERIFIED', { sessionId: row.nonce, problem: messageOf(error) }, error)
-    return undefined // the create loop goes on: it looks again after its next try
+    return [] // the create loop goes on: it looks again after its next try
   })
+  await deleteAll(driving, doubles)
   if (remote) {
-    const at = driving.clock.now()
-    return (await driving.store.activateSession(driving.fence, {
-      nonce: row.nonce,
-      sessionId: remote.id,
-      directory: remote.directory,
-      at,
-    })) as Owned['session']
+    const active = { nonce: row.nonce, sessionId: remote.id, directory: remote.directory, at: clock.now() }
+    return (await store.activateSession(fence, active)) as Owned['session']
   }
-  if (endWhenAbsent)
-    await driving.store.endSession(driving.fence, {
-      nonce: row.nonce,
-      state: 'abandoned',
-      reason: 'OpenCode has no session with its nonce',
-      at: driving.clock.now(),
-    })
+  const reason = 'OpenCode has no session with its nonce'
+  if (endWhenAbsent) await store.endSession(fence, { nonce: row.nonce, state: 'abandoned', reason, at: clock.now() })
   return null
 }
 
-/** Giving up: what may have been created after all is deleted; what cannot be reached now is found by its nonce at the next start. */
+/** Giving up: what may have been created after all is deleted. What cannot be reached now stays, idle and never prompted. */
 async function deleteLate(driving: Driving, nonce: string): Promise<void> {
-  const late = await findByNonce(driving, nonce).catch(() => undefined)
-  if (late) await driving.opencode.adapter.deleteSession(late.id).catch(() => undefined)
+  await deleteAll(driving, await findByNonce(driving, nonce).catch(() => []))
+}
+
+/** Nothing was ever sent to them, so one that cannot be deleted does no harm. */
+async function deleteAll({ opencode }: Driving, sessions: readonly RemoteSession[]): Promise<void> {
+  for (const { id } of sessions) await opencode.adapter.deleteSession(id).catch(() => undefined)
 }
