@@ -67,6 +67,35 @@ export function pluginProblems(value: unknown, from: string): readonly PluginErr
   })
 }
 
+const CONFIG_FIELDS: Readonly<Record<string, (value: unknown) => string | null>> = {
+  plugins: (plugins) => (plugins === undefined || Array.isArray(plugins) ? null : 'must be a list of npm names, paths or phases'),
+  pipelines: (pipelines) =>
+    pipelines === undefined || (Array.isArray(pipelines) && pipelines.every(isObject))
+      ? null
+      : 'must be a list of pipelines (definePipeline)',
+  settings: (settings) => (settings === undefined || isObject(settings) ? null : 'must be {name: value}'),
+}
+
+/** The configuration's own fields; what it names is checked where it is loaded. A misspelt field would be ignored in silence. */
+export function configProblems(config: object, settingNames: readonly string[]): readonly PluginError[] {
+  const fields: Fields = { ...config }
+  const bad = (field: string, problem: string): PluginError => new PluginError('configuration', field, problem)
+  const unknown = Object.keys(fields).filter((field) => !Object.hasOwn(CONFIG_FIELDS, field))
+  const wrong = Object.entries(CONFIG_FIELDS).flatMap(([field, check]) => {
+    const problem = check(fields[field])
+    return problem === null ? [] : [bad(field, problem)]
+  })
+  const { settings, pipelines } = fields
+  const settingsOf = isObject(settings) ? Object.keys(settings) : []
+  const names = Array.isArray(pipelines) ? pipelines.filter(isObject).map((p) => p['name']) : []
+  return [
+    ...unknown.map((field) => bad(field, `does not exist; there are ${Object.keys(CONFIG_FIELDS).join(', ')}`)),
+    ...wrong,
+    ...settingsOf.filter((name) => !settingNames.includes(name)).map((name) => bad(`settings.${name}`, 'does not exist')),
+    ...names.filter((name, i) => names.indexOf(name) !== i).map((name) => bad('pipelines', `has ${String(name)} twice`)),
+  ]
+}
+
 /** Rows against the phases there are: unknown ids, outcomes a phase does not have, targets outside the table. */
 export function pipelineProblems(
   pipeline: Pipeline,

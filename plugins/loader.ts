@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { tsImport } from 'tsx/esm/api'
-import { pipelineProblems, pluginProblems } from './check.ts'
+import { configProblems, pipelineProblems, pluginProblems } from './check.ts'
 import type { Json, LoopTroopConfig, PhasePlugin, Pipeline } from './contract.ts'
 import { ConfigurationError, PluginError } from './errors.ts'
 
@@ -29,7 +29,11 @@ const FILES = ['looptroop.config.ts', 'looptroop.config.mts', 'looptroop.config.
 export async function loadPlugins(options: LoadOptions): Promise<Loaded> {
   const problems: Error[] = []
   const file = options.config ? null : (FILES.map((name) => path.join(options.folder, name)).find((name) => existsSync(name)) ?? null)
-  const config = options.config ?? (file ? await readConfig(file, problems) : {})
+  const given = options.config ?? (file ? await readConfig(file, problems) : {})
+  const wrong = configProblems(given, options.settingNames)
+  problems.push(...wrong)
+  // What has the wrong form is named and left out, so that the rest is checked in the same go.
+  const config: LoopTroopConfig = wrong.length === 0 ? given : wellFormed(given)
   const base = file ?? path.join(options.folder, 'looptroop.config.ts')
   const phases = new Map<string, PhasePlugin>()
   for (const plugin of options.builtIn.phases) addPhase(phases, { plugin, from: 'built in' }, problems)
@@ -42,6 +46,12 @@ export async function loadPlugins(options: LoadOptions): Promise<Loaded> {
   if (problems.length > 0) throw new ConfigurationError(problems.map((p) => p.message))
   return { phases, pipelines, settings: config.settings ?? {}, file }
 }
+
+const wellFormed = ({ plugins, pipelines, settings }: LoopTroopConfig): LoopTroopConfig => ({
+  plugins: Array.isArray(plugins) ? plugins : [],
+  pipelines: Array.isArray(pipelines) ? pipelines.filter((p) => typeof p === 'object' && p !== null) : [],
+  settings: settings ?? {},
+})
 
 async function readConfig(file: string, problems: Error[]): Promise<LoopTroopConfig> {
   const found = await importDefault(file, file, problems)
@@ -70,7 +80,9 @@ async function importDefault(specifier: string, base: string, problems: Error[])
     const module = (await tsImport(target, pathToFileURL(base).href)) as Readonly<Record<string, unknown>>
     // A CommonJS build has its exports, default among them, as the default.
     const inner: unknown = module['default']
-    return typeof inner === 'object' && inner !== null && 'default' in inner ? inner.default : inner
+    const found = typeof inner === 'object' && inner !== null && 'default' in inner ? inner.default : inner
+    if (found === undefined) problems.push(new PluginError(specifier, 'default', 'is missing: the module has no default export'))
+    return found
   } catch (error) {
     const problem = error instanceof Error ? error.message : String(error)
     problems.push(new PluginError(specifier, 'module', `cannot be loaded: ${problem}`, { cause: error }))

@@ -12,7 +12,7 @@ const plan = (...beads: readonly object[]) => testPhase(planning, { answers: { a
 describe('PLANNING_BEADS', (it) => {
   it('ends with the plan, defaults filled in', async () => {
     const { outcome, prompts, violations } = await plan(bead('one'), bead('two', 'one'))
-    const { beads } = outcome?.output as { beads: readonly object[] }
+    const { beads } = (outcome?.output ?? {}) as { beads: readonly object[] }
     assert.equal(beads[0], { ...bead('one'), target_files: [], tests: [] })
     assert.equal([prompts[0]?.tools, violations], ['read_only', []])
   })

@@ -1,7 +1,7 @@
 /** The harness for plugin authors: what it reports of a sound phase, and a phase that breaks each rule. */
 import * as v from 'valibot'
 import * as assert from 'uvu/assert'
-import type { noOutput} from '../../plugins/index.ts';
+import type { noOutput } from '../../plugins/index.ts'
 import { APPROVE, GiveUp, PluginError, REQUEST_CHANGES, definePhase, gate, prompt } from '../../plugins/index.ts'
 import type { Json, PhaseRun } from '../../plugins/contract.ts'
 import { RULES, failed, testPhase } from '../../plugins/testing/index.ts'
