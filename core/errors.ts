@@ -86,6 +86,7 @@ const ERRORS = {
   // -- turns and sessions
   SLOT_TAKEN: say('conflict', (d) => `Another session is active for ${d.slot}.`, 'Wait for it, or retry the phase.'),
   SESSION_UNVERIFIED: say('unavailable', (d) => `OpenCode does not say what became of session ${d.sessionId}: ${d.problem}`, 'Bring OpenCode back and Continue (checks again); or Retry (gives the session up).'),
+  SESSION_GONE: say('conflict', (d) => `Session ${d.sessionId} is gone, so its turn cannot go on.`, 'Retry: it begins afresh, finished items stay finished.'),
   SESSION_CREATE_FAILED: say('unavailable', (d) => `OpenCode created no session in ${d.tries} tries: ${d.problem}`, 'Look at OpenCode (npm run doctor), then Retry.'),
   TURN_UNCERTAIN: say('precondition', (d) => `It cannot be told what became of turn ${d.turnId}: ${d.problem}`, 'Look at the session, then tickets.resolveTurn {as: resend | adopt | abandon}.'),
   TURN_FAILED: say('unavailable', (d) => `The model's turn failed: ${d.problem}`, 'See the evidence; Continue goes on in the same session, Retry starts afresh.'),

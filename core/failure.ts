@@ -91,6 +91,8 @@ const HOW_KIND: Record<Exclude<SettledHow, 'finished'>, FailureKind> = {
   not_started: 'not_started',
   lost: 'lost',
 }
+/** We stopped it ourselves, and why is stored: that says more than how it then ended. */
+const STOPPED_KIND: Readonly<Record<string, FailureKind>> = { deadline: 'timed_out', retry_limit: 'provider' }
 /** Finish words for "cut off by the output limit". */
 const TRUNCATED: ReadonlySet<string> = new Set(['length', 'max_tokens', 'output_limit', 'token_limit'])
 
@@ -98,7 +100,7 @@ const TRUNCATED: ReadonlySet<string> = new Set(['length', 'max_tokens', 'output_
 export function turnFailure(turn: TurnRecord): Failure | null {
   const s = turn.settlement
   if (!s) return null
-  const kind = s.how === 'finished' ? finishedKind(s.finish, s.text) : turn.stopping === 'deadline' ? 'timed_out' : HOW_KIND[s.how]
+  const kind = s.how === 'finished' ? finishedKind(s.finish, s.text) : (STOPPED_KIND[turn.stopping ?? ''] ?? HOW_KIND[s.how])
   if (!kind) return null
   const remote = s.error
   const error =

@@ -67,7 +67,7 @@ export async function createKernel(options: KernelOptions): Promise<Kernel> {
     projects: projectCalls(projects),
     settings: settings.calls,
     phases: () => pipelineViews(registry),
-    tickets: ticketCalls({ projects, registry, models, worker, clock, chance, settingsFor: settings.forTicket }),
+    tickets: ticketCalls({ projects, registry, models, worker, adapter: opencode.adapter, clock, chance, settingsFor: settings.forTicket }),
     ...inboxCalls({ projects, worker, adapter: opencode.adapter, clock }),
     events: eventCalls(projects),
     recovery: () => startUp.report,

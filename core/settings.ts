@@ -33,6 +33,11 @@ const SETTINGS = {
   'limits.contextTokens': { schema: positive, fallback: 100_000 },
   'limits.structuredRetries': { schema: v.pipe(v.number(), v.integer(), v.minValue(0)), fallback: 2 },
   'limits.iterations': { schema: v.nullable(positive), fallback: 5 },
+  // OpenCode's own waits for the provider: how many tries, and how long an announced wait, are sat out within the turn.
+  'limits.providerRetries': { schema: positive, fallback: 5 },
+  'limits.providerWaitMs': { schema: positive, fallback: MINUTE },
+  // A usage limit with a known end parks the ticket until then, when it is no further away. Null: it blocks at once.
+  'limits.usageWaitMs': { schema: v.nullable(positive), fallback: 12 * 60 * MINUTE },
   'limits.ticketTokens': { schema: v.nullable(positive), fallback: null },
   'limits.ticketCost': { schema: v.nullable(v.pipe(v.number(), v.minValue(0))), fallback: null },
   'questions.allowed': { schema: v.boolean(), fallback: true },

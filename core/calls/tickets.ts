@@ -3,6 +3,7 @@ import { fail } from '../errors.ts'
 import { approvesArtifact } from '../commands.ts'
 import type { DecidePayload } from '../commands.ts'
 import type { Acting, GateSubmission, TicketCalls, TicketView } from '../kernel-api.ts'
+import type { OpencodeAdapter } from '../opencode/adapter.ts'
 import type { ModelList } from '../opencode/models.ts'
 import { firstRow, pinPipeline } from '../pipeline.ts'
 import type { Registry } from '../pipeline.ts'
@@ -23,6 +24,7 @@ export interface TicketCallsEnv {
   readonly registry: Registry
   readonly models: ModelList
   readonly worker: Worker
+  readonly adapter: OpencodeAdapter
   readonly clock: Clock
   readonly chance: Chance
   /** Resolved for one ticket of one project. */
@@ -37,7 +39,7 @@ export function ticketCalls(env: TicketCallsEnv): TicketCalls {
     start: (input) => start(env, input),
     cancel: ({ reason, ...acting }) => command(env, acting, { kind: 'cancel', payload: { reason: reason ?? null } }),
     retry: ({ note, ...acting }) => command(env, acting, { kind: 'retry', payload: { note: note ?? null }, needs: 'retry' }),
-    continue: (acting) => command(env, acting, { kind: 'continue', payload: null, needs: 'continue' }),
+    continue: (acting) => continueTicket(env, acting),
     release: (acting) => command(env, acting, { kind: 'release', payload: null, needs: 'release' }),
     resolveTurn: ({ turnId, as, ...acting }) =>
       command(env, acting, { kind: 'resolve_turn', target: turnId, payload: { as }, needs: 'resolve_turn' }),
@@ -153,6 +155,19 @@ async function command(env: TicketCallsEnv, { ticketId, actionId }: Acting, want
   })
   await env.worker.act(ticketId)
   return ticketView(await known(env, ticketId))
+}
+
+/** The session that would go on is looked at first: one that is gone cannot be continued, only retried. */
+async function continueTicket(env: TicketCallsEnv, acting: Acting): Promise<TicketView> {
+  const { store } = env.projects.ofTicket(acting.ticketId)
+  const ticket = await known(env, acting.ticketId)
+  const repeated = acting.actionId !== undefined && (await store.command(ticket.id, acting.actionId)) !== null
+  if (isBlocked(ticket) && !repeated) {
+    const error = (await store.errors(ticket.id)).find((e) => e.id === ticket.blocked.errorId)
+    const sessionId = (error?.evidence as { continuable?: { sessionId?: string } | null } | undefined)?.continuable?.sessionId
+    if (sessionId !== undefined && (await env.adapter.getSession(sessionId)) === null) throw fail('SESSION_GONE', { sessionId })
+  }
+  return command(env, acting, { kind: 'continue', payload: null, needs: 'continue' })
 }
 
 function assertMay(ticket: Ticket, { kind, needs }: Command): void {

@@ -49,6 +49,8 @@ export interface EventData {
   'turn.uncertain': OfTurn & { problem: string; evidence: Json }
   'turn.ran_twice': OfTurn & { chains: number }
   'turn.unverified': OfTurn & { problem: string }
+  'turn.verified': OfTurn & { ms: number }
+  'turn.silent': OfTurn & { ms: number }
   'prompt.invalid': OfPhase & { prompt: string; turnId: string; problem: string; again: boolean }
   'prompt.recorded': OfPhase & { prompt: string; ok: boolean; why: string | null; repairs: readonly string[] }
   text: OfTurn & { partId: string; text: string; owner: string | null }

@@ -62,6 +62,8 @@ export interface RemoteError {
   readonly message: string
   readonly statusCode?: number
   readonly retryable?: boolean
+  /** Of a provider's limit: when it is lifted, epoch milliseconds, as OpenCode announced it. */
+  readonly resetAt?: number
 }
 
 export interface RemoteMessage {

@@ -7,18 +7,15 @@
  * A person's writes are commands: compare-and-set, with an `actionId`, consumed by the driver in the verb that acts
  * (`consume`). Times are epoch milliseconds and come from the caller.
  */
+import type { EventVerbs, InboxVerbs } from './person-verbs.ts'
 import type { ItemPatch, Json, ModelRef, Note } from '#plugins/contract'
-import type { DurableEvent, NewEvent } from '../events/events.ts'
+import type { NewEvent } from '../events/events.ts'
 import type { Settings, SettingsPatch } from '../settings.ts'
 import type { Blocked, Progress, Ticket, TicketStatus, WaitingFor } from '../ticket.ts'
 import type {
   ArtifactRecord,
   AttemptRecord,
-  CommandKind,
-  CommandRecord,
   ErrorRecord,
-  InboxKind,
-  InboxRecord,
   ItemRecord,
   LeaseRecord,
   PhaseAt,
@@ -30,6 +27,8 @@ import type {
   StepRecord,
   TurnRecord,
 } from './records.ts'
+
+export type { EventVerbs, InboxVerbs }
 
 /** The right to drive: checked by every driver's verb in the batch that writes. */
 export interface Fence {
@@ -179,7 +178,10 @@ export interface SessionVerbs {
   /** Only from `creating`. Event `session.created`. */
   activateSession(fence: Fence, input: At & { nonce: string; sessionId: string; directory: string }): Promise<SessionRecord>
   /** To `ended` or `abandoned`, from creating or active. No change when it is over already. Event `session.ended`. */
-  endSession(fence: Fence, input: At & { nonce: string; state: 'ended' | 'abandoned'; reason: string; abortPending?: boolean }): Promise<void>
+  endSession(
+    fence: Fence,
+    input: At & { nonce: string; state: 'ended' | 'abandoned'; reason: string; abortPending?: boolean },
+  ): Promise<void>
   /** Given up without OpenCode's confirmation that they stopped (`abortPending`), of all tickets. */
   pendingAborts(): Promise<readonly SessionRecord[]>
   /** OpenCode confirmed it, or no longer knows the session. No fence: the session is given up whoever drives. Event `session.aborted`. */
@@ -208,86 +210,16 @@ export interface TurnVerbs {
   /** Stored before we abort or reject. */
   markStopping(fence: Fence, input: At & { turnId: string; stopping: NonNullable<TurnRecord['stopping']> }): Promise<void>
   /** Once; a second one is STORE_CONFLICT. Event `turn.settled`; open questions and permissions of its session are detached when `how` is interrupted or lost, closed otherwise. */
-  settleTurn(fence: Fence, input: At & { turnId: string; settlement: Settlement; row?: number; events?: readonly NewEvent[] }): Promise<TurnRecord>
+  settleTurn(
+    fence: Fence,
+    input: At & { turnId: string; settlement: Settlement; row?: number; events?: readonly NewEvent[] },
+  ): Promise<TurnRecord>
   /** Receipt `uncertain`, and an inbox entry of kind `uncertain_turn`. */
   turnUncertain(fence: Fence, input: At & { turnId: string; problem: string; evidence: Json }): Promise<void>
   turns(ticketId: string, at?: PhaseAt & { prompt?: string }): Promise<readonly TurnRecord[]>
   turn(turnId: string): Promise<TurnRecord | null>
   /** Not settled, of all tickets. */
   openTurns(): Promise<readonly TurnRecord[]>
-}
-
-export interface InboxVerbs {
-  /** A gate's entry and its open step in one; no change when both are there. Event `gate.opened`. */
-  openGate(
-    fence: Fence,
-    input: At & PhaseAt & { gateId: string; name: string; inputHash: string; payload: Json; actions: readonly string[]; opened: NewEvent },
-  ): Promise<StepRecord>
-  /** Consumes the decision: step recorded, entry closed, the newest revision of the artifact kind `approves` marked approved by this action, CHANGES.wake when it waits for a person. Event `gate.decided`. */
-  decideGate(
-    fence: Fence,
-    input: At & PhaseAt & { gateId: string; name: string; decision: Json; approves: string | null; consume: string },
-  ): Promise<void>
-  /** A question or permission of the model; no change when it is known. A running ticket waits for a person from here on. */
-  openRequest(
-    fence: Fence,
-    input: At &
-      PhaseAt & {
-        id: string
-        kind: 'question' | 'permission'
-        sessionId: string
-        directory: string
-        payload: Json
-        actions: readonly string[]
-        opened: NewEvent
-      },
-  ): Promise<void>
-  /** A person's answer is on its way: open → claimed, answer stored. No fence: any server may. QUESTION_UNKNOWN, QUESTION_ANSWERED. */
-  claimRequest(input: At & { ticketId: string; id: string; answer: Json }): Promise<InboxRecord>
-  /** Sending failed: claimed → open. */
-  reopenRequest(input: At & { ticketId: string; id: string }): Promise<void>
-  /** Closed with how and why. When the ticket waits for a person and no gate, question or permission of it is open or claimed any more, it runs again. Event `question.closed` or `permission.closed`. */
-  closeRequest(input: At & { ticketId: string; id: string; how: string; reason: string | null }): Promise<void>
-  /** Detached entries with an answer that no prompt has carried yet; `consume` marks them carried. */
-  storedAnswers(ticketId: string): Promise<readonly InboxRecord[]>
-  consumeAnswers(fence: Fence, input: At & { ids: readonly string[] }): Promise<void>
-  inboxEntry(ticketId: string, id: string): Promise<InboxRecord | null>
-  /** Open and claimed, oldest first. */
-  inbox(filter?: { ticketId?: string; kinds?: readonly InboxKind[] }): Promise<readonly InboxRecord[]>
-
-  /**
-   * Stores a person's write. The same actionId again with the same content: returns the first (nothing happens twice);
-   * with other content: ACTION_CONSUMED. `gate`: the entry must be open and undecided (GATE_CLOSED), and when `sha256` is
-   * given the gate's artifact kind must still have it as newest (GATE_HASH_STALE with both hashes).
-   */
-  submitCommand(
-    input: At & {
-      actionId: string
-      ticketId: string
-      kind: CommandKind
-      target: string | null
-      payload: Json
-      gate?: { artifact: string | null; sha256: string | null }
-    },
-  ): Promise<CommandRecord>
-  /** Done, where the act itself has no verb that consumes (release). */
-  consumeCommand(fence: Fence, input: At & { actionId: string }): Promise<void>
-  /** Without effect: its moment has passed. Events none. */
-  dropCommand(fence: Fence, input: At & { actionId: string; reason: string }): Promise<void>
-  pendingCommands(): Promise<readonly CommandRecord[]>
-  command(ticketId: string, actionId: string): Promise<CommandRecord | null>
-}
-
-export interface EventVerbs {
-  /** What was observed; those with a known key are skipped. */
-  appendEvents(fence: Fence, input: At & { events: readonly NewEvent[] }): Promise<void>
-  /** After `after` (0 = from the start), ascending. */
-  events(ticketId: string, after: number, limit: number): Promise<readonly DurableEvent[]>
-  lastSeq(ticketId: string): Promise<number>
-  /** Called after a commit that appended events for this ticket. Never throws into the verb. */
-  onAppend(listener: (ticketId: string) => void): () => void
-  /** Called after a commit that touched inbox entries. */
-  onInbox(listener: (ticketId: string) => void): () => void
 }
 
 /** One project's database. */

@@ -7,6 +7,7 @@ export interface Budget {
   usedMs(): number
   pause(reason: string): void
   resume(reason: string): void
+  readonly paused: boolean
 }
 
 export interface BudgetInput {
@@ -38,6 +39,9 @@ export function createBudget(clock: Pick<Clock, 'monotonic'>, input: BudgetInput
       settle()
       reasons.add(reason)
       input.onPaused?.(true)
+    },
+    get paused() {
+      return reasons.size > 0
     },
     resume: (reason) => {
       settle()

@@ -2,27 +2,39 @@
 import type { Driving } from '../driving.ts'
 import { fail, isCode, messageOf } from '../errors.ts'
 import { event } from '../events/events.ts'
-import type { TurnRecord } from '../store/records.ts'
+import type { Settlement, TurnRecord } from '../store/records.ts'
 import type { Requests } from '../inbox/requests.ts'
 import { settlementOf } from './answer.ts'
 import type { Budget } from './budget.ts'
+import { Liveness, exceedsLimits } from './liveness.ts'
+import type { ProviderLimits } from './liveness.ts'
 import { TurnWatch } from './turn-watch.ts'
-import { QUIET_MS, chainOf, verdict } from './verdict.ts'
+import { FactFinder } from './facts.ts'
+import { QUIET_MS, verdict } from './verdict.ts'
 import type { TurnFacts, Verdict } from './verdict.ts'
 
 /** How often the messages of a running turn are looked at when nothing hints (liveness). */
 const POLL_MS = 15_000
 /** How long admission is left to the stream before it is read back. */
 const ADMISSION_POLL_MS = 2_000
-const UNVERIFIED_BUDGET_MS = 60_000
+/** A frozen or restarting OpenCode is waited for this long before a person is asked. */
+export const UNVERIFIED_BUDGET_MS = 300_000
 const UNVERIFIED_STEP_MS = 2_000
 const IDLE_BOUND_MS = 60_000
 const IDLE_STEP_MS = 250
 
-export interface DriveOptions {
-  readonly turn: TurnRecord
+/** What a turn is driven with, the same for all turns of a prompt. */
+export interface TurnCare {
   readonly budget: Budget
   readonly requests: Requests
+  readonly limits: ProviderLimits
+  /** Stores what the budget has used: a restart does not refill it. */
+  spend(): Promise<void>
+}
+
+export interface DriveOptions {
+  readonly turn: TurnRecord
+  readonly care: TurnCare
   /** Created for this turn: nothing can run in it. */
   readonly freshSession: boolean
 }
@@ -38,33 +50,37 @@ export async function driveTurn(driving: Driving, options: DriveOptions): Promis
 
 class TurnDriver {
   #turn: TurnRecord
-  #absentSince: { readonly at: number; readonly seen: number } | null = null
-  #unverifiedSince: number | null = null
+  readonly #liveness: Liveness
   /** An earlier process sent it. */
   #takenUp: boolean
   readonly #driving: Driving
   readonly #options: DriveOptions
   readonly #watch: TurnWatch
+  readonly #facts: FactFinder
 
   constructor(driving: Driving, options: DriveOptions) {
     this.#driving = driving
     this.#options = options
     this.#turn = options.turn
     this.#takenUp = options.turn.posts > 0
+    this.#liveness = new Liveness(driving, options.turn)
     this.#watch = new TurnWatch(driving, {
       turn: options.turn,
-      onRequest: (seen) => options.requests.onEvent(seen, this.#turn, options.budget),
+      onRequest: (seen) => options.care.requests.onEvent(seen, this.#turn, options.care.budget),
     })
     // A turn that was sent by an earlier run of this process may already wait for a person.
     this.#watch.reconnected = options.turn.posts > 0
+    this.#facts = new FactFinder(driving, this.#watch, options.care)
   }
 
   async run(): Promise<TurnRecord> {
-    await this.#options.requests.resumePaused(this.#turn, this.#options.budget)
+    const { budget, requests } = this.#options.care
+    await requests.resumePaused(this.#turn, budget)
     for (;;) {
       this.#live()
-      if (this.#options.budget.left() === 0) await this.#stop('deadline')
-      const facts = await this.#facts()
+      if (budget.left() === 0) await this.#stop('deadline')
+      const facts = await this.#facts.find(this.#turn)
+      if (exceedsLimits(this.#facts.status, this.#options.care.limits, this.#driving.clock.now())) await this.#stop('retry_limit')
       if (facts.messages.some((m) => m.id === this.#turn.turnId)) await this.#admit()
       const settled = await this.#act(verdict(facts), facts)
       if (settled) return settled
@@ -80,58 +96,8 @@ class TurnDriver {
     if (this.#driving.signal.aborted) throw fail('RUN_ABORTED', { ticketId: this.#driving.fence.ticketId })
   }
 
-  async #facts(): Promise<TurnFacts> {
-    const turn = this.#turn
-    const { adapter } = this.#driving.opencode
-    const base: TurnFacts = {
-      turnId: turn.turnId,
-      partTexts: turn.request.parts.map((p) => p.text),
-      settled: turn.settlement !== null,
-      posts: turn.posts,
-      msSincePost: turn.lastPostAt === null ? null : this.#driving.clock.now() - turn.lastPostAt,
-      youngerProcess: startedAfter(this.#driving.opencode.startedAt, turn.lastPostAt),
-      stopping: turn.stopping,
-      reach: 'ok',
-      messages: [],
-      running: 'absent',
-      restarts: turn.restarts,
-    }
-    if (base.settled || turn.posts === 0) return base // never posted: OpenCode cannot know it
-    if (turn.opencodeId !== adapter.opencodeId) return { ...base, reach: 'other_opencode' }
-    try {
-      const messages = await adapter.getSessionMessages(turn.sessionId, { signal: this.#driving.signal })
-      if (!messages) return { ...base, reach: 'session_gone' }
-      this.#watch.catchUp(chainOf({ ...base, messages })?.answer ?? [])
-      if (this.#watch.reconnected) await this.#catchUpRequests()
-      return { ...base, messages, running: await this.#running() }
-    } catch (error) {
-      if (this.#driving.signal.aborted || isCode(error, 'LEASE_LOST')) throw error
-      return { ...base, reach: 'unreadable' }
-    }
-  }
-
-  async #catchUpRequests(): Promise<void> {
-    this.#watch.reconnected = false
-    await this.#options.requests.catchUp(this.#turn, this.#options.budget)
-  }
-
-  /** "Not running" is believed only when asked twice, QUIET_MS apart, with no durable event between. */
-  async #running(): Promise<TurnFacts['running']> {
-    const statuses = await this.#driving.opencode.adapter.sessionStatuses(this.#turn.directory, { signal: this.#driving.signal })
-    const entry = statuses[this.#turn.sessionId]
-    if (entry) {
-      this.#absentSince = null
-      return entry.type
-    }
-    const now = this.#driving.clock.monotonic()
-    const before = this.#absentSince
-    if (!before || before.seen !== this.#watch.seen) this.#absentSince = { at: now, seen: this.#watch.seen }
-    else if (now - before.at >= QUIET_MS) return 'quiet'
-    return 'absent'
-  }
-
   async #act(found: Verdict, facts: TurnFacts): Promise<TurnRecord | null> {
-    if (found.do !== 'unverified') this.#unverifiedSince = null
+    if (found.do !== 'unverified') await this.#liveness.answered()
     switch (found.do) {
       case 'return':
         return this.#turn
@@ -163,6 +129,8 @@ class TurnDriver {
     const { turnId, phase, attempt, prompt } = this.#turn
     if (this.#takenUp) this.#watch.append([event('turn.rejoined', { turnId, phase, attempt, prompt, status })])
     this.#takenUp = false
+    if (!this.#options.care.budget.paused) await this.#liveness.silent(this.#driving.clock.monotonic() - this.#watch.lastSign)
+    await this.#options.care.spend()
     await this.#wait(this.#withinBudget(POLL_MS))
   }
 
@@ -178,7 +146,7 @@ class TurnDriver {
   }
 
   #withinBudget(ms: number): number {
-    const left = this.#turn.stopping ? null : this.#options.budget.left()
+    const left = this.#turn.stopping ? null : this.#options.care.budget.left()
     return left === null ? ms : Math.min(ms, left)
   }
 
@@ -247,14 +215,8 @@ class TurnDriver {
   }
 
   async #unverified(why: string, facts: TurnFacts): Promise<void> {
-    const now = this.#driving.clock.monotonic()
-    if (this.#unverifiedSince === null) {
-      this.#unverifiedSince = now
-      const { turnId, phase, attempt, prompt } = this.#turn
-      const told = event('turn.unverified', { turnId, phase, attempt, prompt, problem: why })
-      await this.#driving.store.appendEvents(this.#driving.fence, { events: [told], at: this.#driving.clock.now() })
-    }
-    if (now - this.#unverifiedSince >= UNVERIFIED_BUDGET_MS || why === 'other_opencode') await this.#uncertain(why, facts)
+    const awayMs = await this.#liveness.away(why)
+    if (awayMs >= UNVERIFIED_BUDGET_MS || why === 'other_opencode') await this.#uncertain(why, facts)
     await this.#watch.hint(UNVERIFIED_STEP_MS)
   }
 
@@ -278,9 +240,16 @@ class TurnDriver {
     const known = how === 'interrupted' && fresh?.stopping === 'rejected' ? 'rejected' : how
     const { turnId, phase, attempt, prompt } = this.#turn
     const events = chains > 1 ? [event('turn.ran_twice', { turnId, phase, attempt, prompt, chains })] : []
-    return store.settleTurn(fence, { turnId, settlement: settlementOf(known, answer), row, events, at: clock.now() })
+    return store.settleTurn(fence, { turnId, settlement: this.#explained(settlementOf(known, answer)), row, events, at: clock.now() })
+  }
+
+  /** An abort in OpenCode's retry wait leaves no error there: ours says what the provider said, and when it may go on. */
+  #explained(settlement: Settlement): Settlement {
+    if (this.#turn.stopping !== 'retry_limit' || settlement.error || !this.#facts.lastRetry) return settlement
+    const { message, next } = this.#facts.lastRetry
+    return { ...settlement, error: { name: PROVIDER_LIMIT, message, retryable: true, resetAt: next } }
   }
 }
 
-const startedAfter = (startedAt: number | null, postedAt: number | null): boolean =>
-  startedAt !== null && postedAt !== null && startedAt > postedAt
+/** Our own name for it, among OpenCode's error names. */
+const PROVIDER_LIMIT = 'ProviderLimit'

@@ -10,6 +10,8 @@ import type { AnswerFailure } from '../structured-output.ts'
 export type NextTurn<T> =
   | { readonly do: 'send'; readonly ordinal: number; readonly reason: TurnRecord['reason']; readonly follow: FollowUp | null }
   | { readonly do: 'resume'; readonly turn: TurnRecord }
+  /** The provider's limit ends at a known time: the ticket waits for it, then goes on by itself. */
+  | { readonly do: 'wait'; readonly until: number }
   | { readonly do: 'value'; readonly value: T; readonly repairs: readonly string[] }
   | { readonly do: 'fail'; readonly why: TurnedWhy; readonly failure: Failure }
 /** What the next turn answers: an invalid answer, or an answer that is not finished (its own words). */
@@ -22,8 +24,13 @@ export interface PromptFacts<T> {
   readonly rules: RetryRules
   /** Continuation turns a person granted. */
   readonly continues: number
+  readonly now: number
+  /** The longest wait for a provider's limit (milliseconds); null: a person decides. */
+  readonly usageWaitMs: number | null
 }
 
+/** Times in a row that a prompt waits for a provider's limit by itself. */
+const MAX_WAITS = 3
 const CONTINUE_TEXT = 'Please continue where you left off, and finish with the required output.'
 
 export async function nextTurn<T>(facts: PromptFacts<T>): Promise<NextTurn<T>> {
@@ -32,11 +39,17 @@ export async function nextTurn<T>(facts: PromptFacts<T>): Promise<NextTurn<T>> {
   if (last.receipt !== 'settled') return { do: 'resume', turn: last }
   const used = (reason: TurnRecord['reason']): number => facts.turns.filter((t) => t.reason === reason).length
   const send = (reason: TurnRecord['reason'], follow: FollowUp): NextTurn<T> => ({ do: 'send', ordinal: last.ordinal + 1, reason, follow })
+  const orWait = (failed: Failure, end: NextTurn<T>): NextTurn<T> => {
+    const until = last.settlement?.error?.resetAt
+    if (until === undefined || facts.usageWaitMs === null || used('continue') >= facts.continues + MAX_WAITS) return end
+    if (failed.kind !== 'provider' || until - (last.settledAt ?? 0) > facts.usageWaitMs) return end
+    return facts.now < until ? { do: 'wait', until } : send('continue', { kind: 'words', text: CONTINUE_TEXT })
+  }
   const orContinue = (end: NextTurn<T>): NextTurn<T> =>
     used('continue') < facts.continues ? send('continue', { kind: 'words', text: CONTINUE_TEXT }) : end
 
   const failed = turnFailure(last)
-  if (failed) return orContinue({ do: 'fail', why: whyOf(failed), failure: failed })
+  if (failed) return orContinue(orWait(failed, { do: 'fail', why: whyOf(failed), failure: failed }))
   const parsed = await parseAnswer(last.settlement?.text ?? '', facts.output)
   if (!parsed.ok) {
     if (used('structured') < facts.rules.structured) return send('structured', { kind: 'invalid', failure: parsed })

@@ -4,12 +4,11 @@
  */
 import type { ModelRef } from '#plugins/contract'
 import type { Driving } from '../driving.ts'
-import type { Requests } from '../inbox/requests.ts'
 import type { PhaseAt, SessionRecord, TurnRecord } from '../store/records.ts'
 import { ownSession } from '../sessions/session-manager.ts'
 import type { OwnOptions } from '../sessions/session-manager.ts'
-import type { Budget } from './budget.ts'
 import { driveTurn } from './drive-turn.ts'
+import type { TurnCare } from './drive-turn.ts'
 
 export interface TurnOptions extends PhaseAt {
   /** Name of the prompt the turn belongs to, and its place in it. */
@@ -19,8 +18,7 @@ export interface TurnOptions extends PhaseAt {
   /** The whole message; `fresh`: the session is new and knows nothing of earlier turns. */
   readonly text: (fresh: boolean) => string | Promise<string>
   readonly model: ModelRef
-  readonly budget: Budget
-  readonly requests: Requests
+  readonly care: TurnCare
 }
 
 /** Owns a session for the slot (reconnected or created), then runs the turn in it. */
@@ -57,12 +55,12 @@ export async function runOpenCodeSessionPrompt(
     request,
     at: driving.clock.now(),
   })
-  return driveTurn(driving, { turn, budget: options.budget, requests: options.requests, freshSession: owned.fresh })
+  return driveTurn(driving, { turn, care: options.care, freshSession: owned.fresh })
 }
 
 /** Takes up a stored turn of an earlier run. */
-export const resumeTurn = (driving: Driving, turn: TurnRecord, options: Pick<TurnOptions, 'budget' | 'requests'>): Promise<TurnRecord> =>
-  driveTurn(driving, { turn, freshSession: false, ...options })
+export const resumeTurn = (driving: Driving, turn: TurnRecord, care: TurnCare): Promise<TurnRecord> =>
+  driveTurn(driving, { turn, care, freshSession: false })
 
 /**
  * Ids are ours and unique over all sessions: OpenCode adds a known message id to whatever session has it, and drops a part

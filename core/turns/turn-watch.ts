@@ -25,6 +25,8 @@ export class TurnWatch {
   seen = 0
   /** The stream was (re)connected since `reconnected` was last cleared: live facts may have been missed. */
   reconnected = false
+  /** Monotonic time of the last event of the session or one below it: a sign of life. */
+  lastSign: number
   #hint: Hint | null = null
   #wake: () => void = () => {}
   #queue: Promise<void> = Promise.resolve()
@@ -38,6 +40,7 @@ export class TurnWatch {
 
   constructor(driving: Driving, options: WatchOptions) {
     this.#driving = driving
+    this.lastSign = driving.clock.monotonic()
     this.#turn = options.turn
     this.#onRequest = options.onRequest
     const { hub } = driving.opencode
@@ -85,6 +88,7 @@ export class TurnWatch {
   }
 
   #listen(seen: OpencodeEvent): void {
+    this.lastSign = this.#driving.clock.monotonic()
     switch (seen.type) {
       case 'message.updated':
         return this.#onMessage(seen)
@@ -131,9 +135,9 @@ export class TurnWatch {
   #onSession(seen: OpencodeEvent & { sessionId: string }): void {
     const made = streamEvent(seen, this.#ofTurn(seen.sessionId))
     if (made) this.append([made])
-    const ends =
-      seen.type === 'session.error' || seen.type === 'session.deleted' || (seen.type === 'session.status' && seen.status.type === 'idle')
-    if (ends && seen.sessionId === this.#turn.sessionId) this.#give('look')
+    const matters =
+      seen.type === 'session.error' || seen.type === 'session.deleted' || (seen.type === 'session.status' && seen.status.type !== 'busy')
+    if (matters && seen.sessionId === this.#turn.sessionId) this.#give('look')
   }
 
   #ofTurn(sessionId: string): OfTurn {

@@ -11,7 +11,7 @@ import { slotOf } from '../sessions/ownership.ts'
 import { retryText } from '../structured-output.ts'
 import { deniedTools, rulesFor } from '../tools.ts'
 import { createBudget } from '../turns/budget.ts'
-import type { Budget } from '../turns/budget.ts'
+import type { TurnCare } from '../turns/drive-turn.ts'
 import { nextTurn } from '../turns/next-turn.ts'
 import type { FollowUp, NextTurn } from '../turns/next-turn.ts'
 import { resumeTurn, runOpenCodePrompt } from '../turns/run-opencode-prompt.ts'
@@ -47,27 +47,33 @@ export async function promptVerb<T>(run: RunContext, name: string, options: Prom
   // Recorded beside the prompt, so a replay visits it as well.
   const tree = await treeBefore(run, asked)
   if (known?.state === 'done') return known.result as unknown as Turned<T>
-  return run.journal.busy(async () => {
-    const { driving, journal } = run
-    const record =
-      known ??
-      (await driving.store.beginPrompt(driving.fence, { ...journal.at, name, slot: asked.slot, inputHash, at: driving.clock.now() }))
+  const { driving, journal } = run
+  const end = await journal.busy(async () => {
+    const begun = { ...journal.at, name, slot: asked.slot, inputHash, at: driving.clock.now() }
+    const record = known ?? (await driving.store.beginPrompt(driving.fence, begun))
     await run.assertModel(asked.model)
-    const end = await converse(run, asked, record)
-    await assertUntouched(run, asked, tree)
-    const turned: Turned<T> =
-      end.do === 'value' ? { ok: true, value: end.value } : { ok: false, why: end.why, error: recordFailure(end.failure) }
-    const session = await driving.store.sessionInSlot(asked.slot)
-    await driving.store.completePrompt(driving.fence, {
-      ...journal.at,
-      name,
-      result: toJson(turned),
-      session: session && endOf(session, asked, end),
-      repairs: end.do === 'value' ? end.repairs : [],
-      at: driving.clock.now(),
-    })
-    return turned
+    return converse(run, asked, record)
   })
+  if (end.do === 'wait') return journal.park(name, { waitingFor: 'time', until: end.until })
+  return journal.busy(() => complete(run, asked, { end, tree }))
+}
+
+/** Recorded, and with it the end of the session. */
+async function complete<T>(run: RunContext, asked: Asked<T>, { end, tree }: { end: End<T>; tree: string | null }): Promise<Turned<T>> {
+  const { driving, journal } = run
+  await assertUntouched(run, asked, tree)
+  const turned: Turned<T> =
+    end.do === 'value' ? { ok: true, value: end.value } : { ok: false, why: end.why, error: recordFailure(end.failure) }
+  const session = await driving.store.sessionInSlot(asked.slot)
+  await driving.store.completePrompt(driving.fence, {
+    ...journal.at,
+    name: asked.name,
+    result: toJson(turned),
+    session: session && endOf(session, asked, end),
+    repairs: end.do === 'value' ? end.repairs : [],
+    at: driving.clock.now(),
+  })
+  return turned
 }
 
 type End<T> = Extract<NextTurn<T>, { do: 'value' | 'fail' }>
@@ -109,28 +115,53 @@ function modelFor(run: RunContext, role: ModelRole | ModelRef): ModelRef {
 }
 
 /** Turn after turn until there is an end. Every decision is `nextTurn`'s, from what is stored. */
-async function converse<T>(run: RunContext, asked: Asked<T>, record: PromptRecord): Promise<End<T>> {
+async function converse<T>(run: RunContext, asked: Asked<T>, record: PromptRecord): Promise<End<T> | Waiting> {
   const { driving, journal, plugin, ticket } = run
   const asking = { pause: (_on: boolean): void => {} }
-  const budget = createBudget(driving.clock, { limitMs: asked.limitMs, usedMs: record.usedMs, onPaused: (on) => asking.pause(on) })
+  const care = careFor(run, asked, { record, onPaused: (on) => asking.pause(on) })
   for (;;) {
     const turns = await driving.store.turns(ticket.id, { ...journal.at, prompt: asked.name })
-    const next = await nextTurn<T>({ name: asked.name, turns, output: asked.output, rules: plugin.retry, continues: record.continues })
-    if (next.do === 'value' || next.do === 'fail') return next
+    const next = await nextTurn<T>({
+      name: asked.name,
+      turns,
+      output: asked.output,
+      rules: plugin.retry,
+      continues: record.continues,
+      now: driving.clock.now(),
+      usageWaitMs: ticket.settings['limits.usageWaitMs'],
+    })
+    if (next.do === 'value' || next.do === 'fail' || next.do === 'wait') return next
     if (next.do === 'send' && next.follow?.kind === 'invalid') await tellInvalid(run, asked, turns.at(-1), next.follow.failure.error)
     const settled = await run.turnPlace((pause) => {
       asking.pause = pause
-      return next.do === 'resume' ? resumeTurn(driving, next.turn, { budget, requests: run.requests }) : send(run, asked, { next, budget })
+      return next.do === 'resume' ? resumeTurn(driving, next.turn, care) : send(run, asked, { next, care })
     })
-    await driving.store.spendBudget(driving.fence, { ...journal.at, name: asked.name, usedMs: budget.usedMs() })
+    await care.spend()
     assertPolicy(run, asked, settled)
+  }
+}
+type Waiting = Extract<NextTurn<unknown>, { do: 'wait' }>
+
+interface CareOptions {
+  readonly record: PromptRecord
+  readonly onPaused: (on: boolean) => void
+}
+
+function careFor<T>(run: RunContext, asked: Asked<T>, { record, onPaused }: CareOptions): TurnCare {
+  const { driving, journal, requests, ticket } = run
+  const budget = createBudget(driving.clock, { limitMs: asked.limitMs, usedMs: record.usedMs, onPaused })
+  return {
+    budget,
+    requests,
+    limits: { retries: ticket.settings['limits.providerRetries'], waitMs: ticket.settings['limits.providerWaitMs'] },
+    spend: () => driving.store.spendBudget(driving.fence, { ...journal.at, name: asked.name, usedMs: budget.usedMs() }),
   }
 }
 
 async function send<T>(
   run: RunContext,
   asked: Asked<T>,
-  { next, budget }: { next: Extract<NextTurn<T>, { do: 'send' }>; budget: Budget },
+  { next, care }: { next: Extract<NextTurn<T>, { do: 'send' }>; care: TurnCare },
 ): Promise<TurnRecord> {
   const { driving, journal, workspace } = run
   const own = {
@@ -147,8 +178,7 @@ async function send<T>(
     reason: next.reason,
     text: (fresh) => (next.follow && !fresh ? followText(asked, next.follow) : wholePrompt(run, asked, next.follow)),
     model: asked.model,
-    budget,
-    requests: run.requests,
+    care,
   })
   return turn
 }
