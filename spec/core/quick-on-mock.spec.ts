@@ -15,18 +15,30 @@ describe('the quick pipeline on the mock', (it) => {
     assert.is(waiting.phase, 'WAITING_BEADS_APPROVAL')
     const [gate] = (await kernel.inbox.list({})).items
     const plan = await kernel.tickets.artifact({ ticketId: ticket.id, kind: 'beads' })
-    await kernel.tickets.submitGate({ ticketId: ticket.id, gateId: gate?.id ?? '', action: 'approve', actionId: 'a1', expectedContentSha256: plan.contentSha256 })
+    await kernel.tickets.submitGate({
+      ticketId: ticket.id,
+      gateId: gate?.id ?? '',
+      action: 'approve',
+      actionId: 'a1',
+      expectedContentSha256: plan.contentSha256,
+    })
     await world.drive()
     const end = await kernel.tickets.get(ticket.id)
     assert.is(end.status, 'completed', JSON.stringify(end.blocked))
     const turns = await kernel.tickets.turns(ticket.id)
-    assert.equal(turns.map((t) => [t.prompt, t.receipt, t.posts]), [
-      ['scan', 'settled', 1],
-      ['answer', 'settled', 1],
-      ['first-step:1', 'settled', 1],
-      ['@final-test:1', 'settled', 1],
-    ])
+    assert.equal(
+      turns.map((t) => [t.prompt, t.receipt, t.posts]),
+      [
+        ['scan', 'settled', 1],
+        ['answer', 'settled', 1],
+        ['first-step:1', 'settled', 1],
+        ['@final-test:1', 'settled', 1],
+      ],
+    )
     const { items } = await kernel.events.history({ ticketId: ticket.id, limit: 1000 })
-    assert.equal(items.map((e) => e.seq), items.map((_, i) => i + 1))
+    assert.equal(
+      items.map((e) => e.seq),
+      items.map((_, i) => i + 1),
+    )
   })
 })

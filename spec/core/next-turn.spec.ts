@@ -1,0 +1,66 @@
+/** What a prompt does next, from its turns alone: the same after every restart. */
+import * as v from 'valibot'
+import * as assert from 'uvu/assert'
+import type { TurnRecord } from '../../core/store/records.ts'
+import { nextTurn } from '../../core/turns/next-turn.ts'
+import { DEFAULT_RETRY } from '../../plugins/define.ts'
+import type { OutputSpec, RetryRules } from '../../plugins/contract.ts'
+import { describe } from '../helpers/suite.ts'
+import { settlement, turnRecord } from './turn-record.ts'
+
+const output: OutputSpec<{ n: number }> = {
+  ...{ schema: v.object({ n: v.number() }), format: 'json', example: { n: 1 } },
+  more: ({ n }) => (n < 0 ? 'go on' : undefined),
+}
+const turns = (...given: Partial<TurnRecord>[]): TurnRecord[] => given.map((t, i) => turnRecord({ ordinal: i + 1, ...t }))
+const said = (text: string, reason: TurnRecord['reason'] = 'first'): Partial<TurnRecord> => ({ reason, settlement: settlement(text) })
+const next = (given: readonly TurnRecord[], rules: Partial<RetryRules> = {}, continues = 0) =>
+  nextTurn({ name: 'answer', turns: given, output, rules: { ...DEFAULT_RETRY, structured: 1, keepWorking: 2, ...rules }, continues })
+const broken: Partial<TurnRecord> = {
+  settlement: settlement('', { how: 'failed', error: { name: 'APIError', message: 'x', statusCode: 503 } }),
+}
+
+describe('nextTurn', (it) => {
+  it('sends the first, takes up an open one, and ends with the value', async () => {
+    assert.equal(await next([]), { do: 'send', ordinal: 1, reason: 'first', follow: null })
+    const open = turns({ receipt: 'sent', settlement: null })
+    assert.equal(await next(open), { do: 'resume', turn: open[0] })
+    assert.equal(await next(turns(said('{"n": 1}'))), { do: 'value', value: { n: 1 }, repairs: [] })
+  })
+  it('answers an invalid answer with the precise error, as often as the rules allow', async () => {
+    const first = await next(turns(said('{"n": "one"}')))
+    assert.ok(first.do === 'send' && first.reason === 'structured' && first.follow?.kind === 'invalid')
+    assert.match(first.follow.failure.error, /`n`/)
+    const end = await next(turns(said('no'), said('still no', 'structured')))
+    assert.ok(end.do === 'fail' && end.why === 'invalid')
+    assert.equal([end.failure.error.code, end.failure.error.details['tries']], ['ANSWER_INVALID', 2])
+  })
+  it('asks for the rest of unfinished work, in its own words and within a limit', async () => {
+    const more = await next(turns(said('{"n": -1}')))
+    assert.equal(more, { do: 'send', ordinal: 2, reason: 'keep_working', follow: { kind: 'words', text: 'go on' } })
+    const worked = turns(said('{"n": -1}'), said('{"n": -1}', 'keep_working'), said('{"n": -1}', 'keep_working'))
+    const end = await next(worked)
+    assert.ok(end.do === 'fail' && /not finished after 2/.test(end.failure.error.message))
+    assert.is((await next([...worked.slice(0, 2), turnRecord({ ordinal: 3, ...said('{"n": 4}', 'keep_working') })])).do, 'value')
+  })
+  it('fails as the turn failed', async () => {
+    const end = await next(turns(broken))
+    assert.ok(end.do === 'fail' && end.why === 'failed' && end.failure.continuable)
+    const rejected = await next(turns({ settlement: settlement('', { how: 'rejected' }) }))
+    assert.ok(rejected.do === 'fail' && rejected.why === 'rejected')
+    const late = await next(turns({ stopping: 'deadline', settlement: settlement('', { how: 'aborted' }) }))
+    assert.ok(late.do === 'fail' && late.why === 'timed_out')
+  })
+  it('sends exactly one turn per Continue', async () => {
+    const granted = await next(turns(broken), {}, 1)
+    assert.ok(granted.do === 'send' && granted.reason === 'continue' && granted.ordinal === 2)
+    const used = turns(broken, { ...broken, reason: 'continue' })
+    assert.is((await next(used, {}, 1)).do, 'fail')
+    assert.is((await next(used, {}, 2)).do, 'send')
+    assert.is((await next(turns(broken, said('{"n": 2}', 'continue')), {}, 1)).do, 'value')
+  })
+  it('is the same for the same turns', async () => {
+    const given = turns(said('no'), said('{"n": -1}', 'structured'))
+    assert.equal(await next(given), await next(given))
+  })
+})
