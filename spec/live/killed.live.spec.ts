@@ -105,4 +105,41 @@ describe('LoopTroop killed with SIGKILL', (it) => {
     assert.not(isAlive(pid))
     assert.equal(processesWith(MARK, opencodeId), [])
   })
+
+  it('together with OpenCode, in mid-stream: the turn is interrupted, and the next process works the item anew', async () => {
+    await using folder = await tempFolder('killed')
+    await using repo = await testRepository(SAMPLE_FILES)
+    await using model = await startScriptedModel({ script: slowEnd })
+    const plan = { folder: folder.path, repo: repo.path, modelUrl: model.url, answers: true }
+
+    await using first = startChild(plan)
+    const { opencodeId, pid } = await first.line('opencode')
+    await first.line('delta', (d) => d.text.includes('Both'))
+    await first.kill()
+    process.kill(-pid, 'SIGKILL')
+
+    await using second = startChild(plan)
+    const server = await second.line('opencode')
+    assert.equal([server.opencodeId, server.rejoined], [opencodeId, false])
+    const { ticket, turns, seqs } = await second.line('end')
+    assert.is(await second.exited, 0)
+    assert.is(ticket.status, 'completed', JSON.stringify(ticket.blocked))
+    assert.equal(
+      turns.map((t) => [t.prompt, t.how, t.posts]),
+      [
+        ['scan', 'finished', 1],
+        ['answer', 'finished', 1],
+        ['clean-slugs:1', 'interrupted', 1],
+        ['clean-slugs:2', 'finished', 1],
+        ['@final-test:1', 'finished', 1],
+      ],
+    )
+    // The five steps of the code are made again: their first session ended with OpenCode.
+    assert.is(model.requests.length, 3 + 1 + 5 + 5 + 1)
+    assert.equal(
+      seqs,
+      seqs.map((_, i) => i + 1),
+    )
+    assert.equal(processesWith(MARK, opencodeId), [])
+  })
 })

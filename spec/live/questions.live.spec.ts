@@ -14,7 +14,8 @@ const asksOnce = stepwise(calls('question', COLOUR), { text: said('thanks') })
 const codeOf = (work: Promise<unknown>): Promise<unknown> =>
   work.then(
     () => 'it was taken',
-    (error: { code?: string; details?: { field?: string } }) => [error.code, error.details?.field].filter((part) => part !== undefined).join(' '),
+    (error: { code?: string; details?: { field?: string } }) =>
+      [error.code, error.details?.field].filter((part) => part !== undefined).join(' '),
   )
 
 describe('questions on a real OpenCode', (it) => {
@@ -36,7 +37,10 @@ describe('questions on a real OpenCode', (it) => {
     assert.is(await reply([]), 'INVALID_INPUT answers.0')
     assert.is(await reply(['Red', 'Blue']), 'INVALID_INPUT answers.0')
     assert.is(await reply(['Red'], ['Blue']), 'INVALID_INPUT answers')
-    assert.is(await codeOf(kernel.questions.reply({ ticketId, requestId: 'que_unknown', answers: [['Red']] })), 'QUESTION_UNKNOWN requestId')
+    assert.is(
+      await codeOf(kernel.questions.reply({ ticketId, requestId: 'que_unknown', answers: [['Red']] })),
+      'QUESTION_UNKNOWN requestId',
+    )
     const both = await Promise.all([reply(['Red']), reply(['Blue'])])
     assert.equal(both.filter((end) => end === 'it was taken').length, 1, String(both))
     assert.ok(both.includes('QUESTION_ANSWERED'), String(both))
@@ -99,6 +103,27 @@ describe('questions on a real OpenCode', (it) => {
       (await live.turns(ticketId)).map((t) => t.how),
       ['finished'],
     )
+  })
+
+  it('permissions wait in the same inbox: given, the command runs; refused, the turn ends as rejected', async () => {
+    const asksForBash = [{ permission: 'bash', pattern: '*', action: 'ask' }] as const
+    const script = stepwise(calls('bash', { command: 'touch given.txt', description: 'touch' }), { text: said('done') })
+    await using live = await startLive(oc, { script, phases: [talk({ tools: asksForBash, retry: { attempts: 1 } }) as PhasePlugin] })
+    const { kernel } = live
+    const entry = (ticketId: string) =>
+      eventually(async () => (await kernel.inbox.list({ ticketId })).items.find((i) => i.kind === 'permission'), 60_000)
+    const first = await live.start()
+    const { id: requestId, actions } = await entry(first.id)
+    assert.equal(actions, ['once', 'always', 'reject'])
+    assert.is((await live.until(first.id, (t) => t.status === 'waiting')).waitingFor, 'person')
+    await kernel.questions.replyPermission({ ticketId: first.id, requestId, reply: 'once' })
+    await live.until(first.id, (t) => t.status === 'completed')
+    const second = await live.start()
+    const refused = { ticketId: second.id, requestId: (await entry(second.id)).id, reply: 'reject' } as const
+    await kernel.questions.replyPermission(refused)
+    assert.is((await live.until(second.id, (t) => t.status === 'blocked')).blocked?.code, 'TURN_REJECTED')
+    assert.is(await codeOf(kernel.questions.replyPermission(refused)), 'QUESTION_ANSWERED')
+    assert.is(live.requests().length, 3)
   })
 
   it('leave no process behind', async () => {
