@@ -3,7 +3,6 @@ import type { Clock, Chance } from './ports.ts'
 import type { EventFeed } from './events/feed.ts'
 import type { OpencodeAdapter } from './opencode/adapter.ts'
 import type { EventHub } from './opencode/event-hub.ts'
-import type { Slot } from './store/records.ts'
 import type { Fence, Store } from './store/store.ts'
 
 export interface Opencode {
@@ -26,16 +25,3 @@ export interface Driving {
   /** Aborts when this process must not act for the ticket any more: cancel, shutdown, lost lease. */
   readonly signal: AbortSignal
 }
-
-export const slotLabel = (slot: Slot): string =>
-  [
-    slot.ticketId,
-    slot.phase,
-    `#${slot.phaseAttempt}`,
-    slot.memberId,
-    slot.beadId,
-    slot.iteration === null ? null : `it${slot.iteration}`,
-    slot.step,
-  ]
-    .filter((part) => part !== null)
-    .join(' ')

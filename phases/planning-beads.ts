@@ -27,7 +27,6 @@ const Plan = v.object({
   ),
 })
 export type Plan = v.InferOutput<typeof Plan>
-export { Plan as PlanSchema }
 
 export default prompt<Plan>({
   id: 'PLANNING_BEADS',

@@ -1,6 +1,5 @@
 /** Declares phases, pipelines and configurations: fills defaults, changes nothing else. */
 import type {
-  ContextBuilder,
   Json,
   LoopTroopConfig,
   ModelRole,
@@ -53,4 +52,3 @@ export function slices(...names: readonly SliceName[]): SliceContext & { about(.
 }
 
 export const winner = (kind: string): ModelRole => ({ winner: kind })
-export const isSliceContext = (context: ContextBuilder): context is SliceContext => typeof context !== 'function'
