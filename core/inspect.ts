@@ -4,12 +4,21 @@ import { messageOf } from './errors.ts'
 import { thisProcess } from './leases.ts'
 import type { Chance, Clock } from './ports.ts'
 import { Projects } from './projects.ts'
+import type { OpenProject } from './projects.ts'
+import { isFinal } from './ticket.ts'
 import type { RecoveryReport } from './recovery.ts'
 import type { ProjectRecord } from './store/records.ts'
 import type { StoreOpener } from './store/app-store.ts'
 
 export interface Inspection {
-  readonly projects: readonly { readonly record: ProjectRecord; readonly stats: Readonly<Record<string, number>> }[]
+  readonly projects: readonly {
+    readonly record: ProjectRecord
+    readonly stats: Readonly<Record<string, number>>
+    /** Tickets that are over, with their branches. */
+    readonly finished: readonly { readonly id: string; readonly branch: string | null }[]
+    /** Sessions given up without OpenCode's confirmation. */
+    readonly pendingAborts: readonly string[]
+  }[]
   readonly recovery: RecoveryReport
   /** The app database itself could not be opened. */
   readonly problem: string | null
@@ -29,10 +38,16 @@ export async function inspectStores(options: {
   try {
     await projects.openAll()
     const recovery = await observeRecovery({ projects, clock, me: thisProcess(chance) })
-    const found = await Promise.all(projects.open().map(async ({ record, store }) => ({ record, stats: await store.stats() })))
+    const found = await Promise.all(projects.open().map(inspectProject))
     return { projects: found, recovery, problem: null }
   } finally {
     await projects.close()
     await app.close()
   }
+}
+
+async function inspectProject({ record, store }: OpenProject): Promise<Inspection['projects'][number]> {
+  const finished = (await store.listTickets()).filter(isFinal).map(({ id, branch }) => ({ id, branch: branch ?? null }))
+  const pendingAborts = (await store.pendingAborts()).map((s) => s.sessionId ?? s.nonce)
+  return { record, stats: await store.stats(), finished, pendingAborts }
 }

@@ -13,8 +13,7 @@ export class Places {
 
   /** Runs `work` once a place is free; `signal` gives the waiting up. `pause` frees the place while a person is asked. */
   async hold<T>(signal: AbortSignal, work: (place: Place) => Promise<T>): Promise<T> {
-    await this.#free(signal)
-    this.#held += 1
+    await this.#take(signal)
     let paused = false
     const pause = (on: boolean): void => {
       if (on === paused) return
@@ -34,14 +33,26 @@ export class Places {
     while (this.free > 0 && this.#queue.length > 0) this.#queue.shift()?.()
   }
 
-  async #free(signal: AbortSignal): Promise<void> {
-    while (this.free === 0 && !signal.aborted) {
-      await new Promise<void>((resolve) => {
-        this.#queue.push(resolve)
-        signal.addEventListener('abort', () => resolve(), { once: true })
-      })
-    }
+  /** Counted before anything is awaited: of two that ask together only one gets the last free place. */
+  async #take(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
+    if (this.free > 0) {
+      this.#held += 1
+      return
+    }
+    await new Promise<void>((resolve, reject) => {
+      const grant = (): void => {
+        signal.removeEventListener('abort', giveUp)
+        this.#held += 1
+        resolve()
+      }
+      const giveUp = (): void => {
+        this.#queue.splice(this.#queue.indexOf(grant), 1)
+        reject(signal.reason as Error)
+      }
+      this.#queue.push(grant)
+      signal.addEventListener('abort', giveUp, { once: true })
+    })
   }
 }
 

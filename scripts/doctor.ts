@@ -1,4 +1,4 @@
-/** `npm run doctor [-- --json]`: what is stored, why each ticket is where it is, and what a start would do. Starts nothing. */
+/** `npm run doctor [-- --json] [--fix [--dry-run]]`: what is stored, why each ticket is where it is, and what a start would do. Starts nothing. */
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -6,10 +6,12 @@ import { createFileStores, inspectStores, systemChance, systemClock } from '#cor
 import type { Inspection } from '#core'
 import { dataFolder } from './data-folder.ts'
 import { checkSurroundings } from './doctor/checks.ts'
-import type { Check } from './doctor/checks.ts'
+import type { Finding } from './doctor/check.ts'
+import { opencodeFindings } from './doctor/opencode.ts'
+import { ticketFindings } from './doctor/tickets.ts'
 
 export interface DoctorReport {
-  readonly checks: readonly Check[]
+  readonly checks: readonly Finding[]
   readonly projects: Inspection['projects']
   readonly recovery: Inspection['recovery']
 }
@@ -23,10 +25,21 @@ export const exitCode = (report: DoctorReport): number => {
 
 export async function examine(env: Env): Promise<DoctorReport> {
   const dataDir = dataFolder(env)
-  const checks = await checkSurroundings(env, dataDir)
+  const surroundings = await checkSurroundings(env, dataDir)
   const databaseUrl = env['LOOPTROOP_DATABASE_URL'] ?? `file:${path.join(dataDir, 'looptroop.db')}`
-  const stored = await storedThings(databaseUrl)
-  return { checks: [...checks, ...databaseChecks(stored)], projects: stored.projects, recovery: stored.recovery }
+  const [opencode, stored] = await Promise.all([opencodeFindings(env, dataDir), storedThings(databaseUrl)])
+  return { checks: [...surroundings, ...opencode, ...ticketFindings(stored)], projects: stored.projects, recovery: stored.recovery }
+}
+
+/** Carries out what can be mended; with `dry` only says it. */
+export async function mend(report: DoctorReport, dry: boolean): Promise<readonly string[]> {
+  const done: string[] = []
+  for (const finding of report.checks) {
+    if (!finding.mend) continue
+    if (!dry) await finding.mend()
+    done.push(`${dry ? 'would ' : ''}${finding.fix ?? finding.id}`)
+  }
+  return done
 }
 
 function storedThings(databaseUrl: string): Promise<Inspection> {
@@ -44,29 +57,6 @@ function storedThings(databaseUrl: string): Promise<Inspection> {
     clock: systemClock,
     chance: systemChance,
   })
-}
-
-function databaseChecks({ problem, projects, recovery }: Inspection): readonly Check[] {
-  const app: Check =
-    problem === null
-      ? { id: 'database.app', severity: 'ok', message: `${projects.length} attached projects`, hint: null }
-      : { id: 'database.app', severity: 'fail', message: problem, hint: 'Restore a backup, or upgrade LoopTroop when the file is newer.' }
-  const broken = recovery.problems.map((p): Check => ({
-    id: 'database.project',
-    severity: 'fail',
-    message: `${p.projectId}: ${p.message}`,
-    hint: "The other projects work; restore this one's database.",
-  }))
-  const uncertain = recovery.tickets.flatMap((t) =>
-    t.turns.filter((turn) => turn.receipt === 'uncertain').map((turn) => ({ ticket: t, turn })),
-  )
-  const turns = uncertain.map(({ ticket, turn }): Check => ({
-    id: 'turn.uncertain',
-    severity: 'warn',
-    message: `${ticket.ticketId}: turn ${turn.turnId}`,
-    hint: 'Decide with tickets.resolveTurn.',
-  }))
-  return [app, ...broken, ...turns]
 }
 
 const SIGN = { ok: '✔', warn: '!', fail: '✘' } as const
@@ -96,10 +86,11 @@ export function readable(report: DoctorReport): string {
   return lines.join('\n')
 }
 
-async function main(): Promise<void> {
+async function main(args: readonly string[]): Promise<void> {
   const report = await examine(process.env)
-  console.log(process.argv.includes('--json') ? JSON.stringify(report, null, 2) : readable(report))
+  console.log(args.includes('--json') ? JSON.stringify(report, null, 2) : readable(report))
+  if (args.includes('--fix')) for (const line of await mend(report, args.includes('--dry-run'))) console.log(`fix: ${line}`)
   process.exitCode = exitCode(report)
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await main()
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main(process.argv.slice(2))

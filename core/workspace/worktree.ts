@@ -70,3 +70,7 @@ export function createWorkspace(options: WorkspaceOptions): Workspace {
     },
   }
 }
+
+/** Removes a ticket's worktree from outside the kernel (doctor); its branch stays. */
+export const removeWorktree = (place: { repoPath: string; worktreePath: string; branch: string }): Promise<void> =>
+  removePlace({ ...place, baseCommit: '' })

@@ -5,15 +5,9 @@ import { statfs } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { DEFAULT_BASE_URL, checkHealth, credentialsOf, findOpencodeBinary, messageOf, systemClock } from '#core'
+import { check } from './check.ts'
+import type { Finding } from './check.ts'
 
-export type Severity = 'ok' | 'warn' | 'fail'
-export interface Check {
-  readonly id: string
-  readonly severity: Severity
-  readonly message: string
-  /** What to do; null when there is nothing to do. */
-  readonly hint: string | null
-}
 type Env = Readonly<Record<string, string | undefined>>
 
 const run = promisify(execFile)
@@ -21,19 +15,17 @@ const OLDEST_NODE = [20, 19] as const
 const OLDEST_GIT = [2, 31] as const
 const LOW_DISK_BYTES = 2_000_000_000
 
-export async function checkSurroundings(env: Env, dataDir: string): Promise<readonly Check[]> {
+export async function checkSurroundings(env: Env, dataDir: string): Promise<readonly Finding[]> {
   const [git, server, disk] = await Promise.all([checkGit(), checkServer(env), checkDisk(dataDir)])
   return [checkNode(), git, checkBinary(env), server, disk, checkData(dataDir)]
 }
 
-const check = (id: string, severity: Severity, message: string, hint: string | null = null): Check => ({ id, severity, message, hint })
-
-function checkNode(): Check {
+function checkNode(): Finding {
   const enough = atLeast(process.versions.node, OLDEST_NODE)
   return check('node.version', enough ? 'ok' : 'fail', `Node ${process.versions.node}`, enough ? null : 'Install Node 20.19 or newer.')
 }
 
-async function checkGit(): Promise<Check> {
+async function checkGit(): Promise<Finding> {
   try {
     const { stdout } = await run('git', ['--version'], { timeout: 5_000 })
     const version = /\d+\.\d+/.exec(stdout)?.[0] ?? '0.0'
@@ -44,7 +36,7 @@ async function checkGit(): Promise<Check> {
   }
 }
 
-function checkBinary(env: Env): Check {
+function checkBinary(env: Env): Finding {
   try {
     return check('opencode.binary', 'ok', `opencode: ${findOpencodeBinary(env, process.cwd())}`)
   } catch (error) {
@@ -54,7 +46,7 @@ function checkBinary(env: Env): Check {
 }
 
 /** The one that would be attached to; a managed one is looked at by its own record when the server starts. */
-async function checkServer(env: Env): Promise<Check> {
+async function checkServer(env: Env): Promise<Finding> {
   const wish = env['LOOPTROOP_OPENCODE_BASE_URL']
   const baseUrl = wish ?? DEFAULT_BASE_URL
   const health = await checkHealth({ baseUrl, auth: credentialsOf(env), clock: systemClock })
@@ -69,7 +61,7 @@ async function checkServer(env: Env): Promise<Check> {
   )
 }
 
-async function checkDisk(dataDir: string): Promise<Check> {
+async function checkDisk(dataDir: string): Promise<Finding> {
   const place = existsSync(dataDir) ? dataDir : path.parse(dataDir).root
   const { bavail, bsize } = await statfs(place)
   const free = bavail * bsize
@@ -82,7 +74,7 @@ async function checkDisk(dataDir: string): Promise<Check> {
   )
 }
 
-function checkData(dataDir: string): Check {
+function checkData(dataDir: string): Finding {
   return existsSync(dataDir)
     ? check('data.folder', 'ok', `data in ${dataDir}`)
     : check('data.folder', 'ok', `no data yet (${dataDir}); the first start makes it`)

@@ -1,0 +1,74 @@
+/** Why tickets are where they are, and what was left behind. */
+import { existsSync, readdirSync } from 'node:fs'
+import path from 'node:path'
+import { removeWorktree } from '#core'
+import type { Inspection } from '#core'
+import { check } from './check.ts'
+import type { Finding } from './check.ts'
+
+export function ticketFindings({ recovery, projects, problem }: Inspection): readonly Finding[] {
+  const findings: Finding[] = [
+    problem === null
+      ? check('database.app', 'ok', `${projects.length} attached projects`)
+      : check('database.app', 'fail', problem, 'Restore a backup, or upgrade LoopTroop when the file is newer.'),
+    ...recovery.problems.map((p) =>
+      check('database.project', 'fail', `${p.projectId}: ${p.message}`, "The other projects work; restore this one's database."),
+    ),
+  ]
+  for (const ticket of recovery.tickets) {
+    for (const turn of ticket.turns.filter((t) => t.receipt === 'uncertain'))
+      findings.push(
+        check(
+          'turn.uncertain',
+          'warn',
+          `${ticket.ticketId}: it cannot be told what became of turn ${turn.turnId}`,
+          'Decide with tickets.resolveTurn.',
+        ),
+      )
+    for (const entry of ticket.inbox.filter((i) => i.kind === 'blocked'))
+      findings.push({
+        ...check('ticket.blocked', 'warn', `${ticket.ticketId} in ${ticket.phase}: ${ticket.found}`, ticket.does),
+        evidence: entry.id,
+      })
+    for (const entry of ticket.inbox.filter((i) => i.kind !== 'blocked' && i.kind !== 'uncertain_turn'))
+      findings.push(
+        check(
+          'ticket.waits',
+          'ok',
+          `${ticket.ticketId} waits for a person: ${entry.kind}${entry.detached ? ' (its OpenCode is gone; the answer is kept for the next prompt)' : ''}`,
+        ),
+      )
+  }
+  return [...findings, ...projects.flatMap((project) => leftovers(project))]
+}
+
+type Project = Inspection['projects'][number]
+
+/** Worktrees of tickets that are over: disk, and a directory that OpenCode may hold in memory. */
+function leftovers({ record, finished, pendingAborts }: Project): readonly Finding[] {
+  const folder = path.join(record.path, '.looptroop', 'worktrees')
+  const there = existsSync(folder) ? readdirSync(folder) : []
+  const dead = finished.filter((t) => there.includes(t.id))
+  const worktrees = dead.map(({ id, branch }): Finding => {
+    const worktreePath = path.join(folder, id)
+    return {
+      ...check(
+        'worktree.leftover',
+        'warn',
+        `${id} is over, its worktree is still there: ${worktreePath}`,
+        'Remove it (--fix); the branch stays.',
+      ),
+      fix: `remove ${worktreePath}`,
+      mend: () => removeWorktree({ repoPath: record.path, worktreePath, branch: branch ?? '' }),
+    }
+  })
+  const aborts = pendingAborts.map((id) =>
+    check(
+      'session.abort_pending',
+      'warn',
+      `session ${id} was given up, OpenCode never confirmed that it stopped`,
+      'A running LoopTroop asks again by itself; else abort it in OpenCode.',
+    ),
+  )
+  return [...worktrees, ...aborts]
+}
