@@ -83,7 +83,7 @@ async function ticketOf(kernel: Kernel, { repo }: ProcessPlan): Promise<string> 
 
 async function tell(kernel: Kernel, ticketId: string, signal: AbortSignal): Promise<void> {
   for await (const { events, live } of kernel.events.follow({ ticketId, signal })) {
-    for (const { type, data } of events) say({ say: 'event', type, phase: 'phase' in data ? String(data.phase) : null })
+    for (const { type, data } of events) say({ say: 'event', type, phase: 'phase' in data ? data.phase : null })
     for (const e of live) if (e.type === 'delta') say({ say: 'delta', turnId: e.turnId, text: e.text })
   }
 }

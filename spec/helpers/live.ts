@@ -71,10 +71,7 @@ export interface LiveOptions extends Pick<WorldOptions, 'stores' | 'files'> {
 }
 
 /** On an OpenCode that the spec shares between its tests. */
-export async function startLive(
-  oc: RealOpencode,
-  { script, phases = [talk() as PhasePlugin], adapter, ...more }: LiveOptions,
-): Promise<Live> {
+export async function startLive(oc: RealOpencode, { script, phases = [talk()], adapter, ...more }: LiveOptions): Promise<Live> {
   const before = oc.model.requests.length
   oc.model.use(script)
   const opencode = {

@@ -1,6 +1,5 @@
 /** Cancel and deadline on a real OpenCode, whatever the turn is doing: it ends as what it is, and nothing runs on. */
 import * as assert from 'uvu/assert'
-import type { PhasePlugin } from '../../plugins/contract.ts'
 import { assertGapless, calls, COLOUR, freeze, said, startLive, stepwise, talk } from '../helpers/live.ts'
 import type { Live } from '../helpers/live.ts'
 import { eventually, startRealOpencode } from '../helpers/opencode.ts'
@@ -70,10 +69,21 @@ describe('cancel on a real OpenCode', (it) => {
   })
 
   it("ends OpenCode's wait before it asks the provider again", async () => {
-    await using live = await startLive(oc, { script: () => retryAfter(3_600_000) })
+    await using live = await startLive(oc, { script: () => retryAfter(50_000) })
     const { id: ticketId } = await live.start()
     await eventually(async () => (await eventTypes(live, ticketId)).includes('session.status'))
     await assertCanceled(live, ticketId, 1)
+  })
+
+  it('finds a ticket parked when the provider asks for more patience than a turn has', async () => {
+    await using live = await startLive(oc, { script: () => retryAfter(3_600_000) })
+    const { id: ticketId } = await live.start()
+    const parked = await live.until(ticketId, (t) => t.status === 'waiting' && t.waitingFor === 'time')
+    assert.ok((parked.until ?? 0) > Date.now() + 3_000_000, String(parked.until))
+    assert.equal(await live.busy(ticketId), [])
+    assert.is((await live.kernel.tickets.cancel({ ticketId })).status, 'canceled')
+    assert.is((await live.turns(ticketId))[0]?.how, 'aborted')
+    assert.is(live.requests().length, 1)
   })
 
   it('closes a question that is open', async () => {
@@ -107,10 +117,10 @@ describe('cancel on a real OpenCode', (it) => {
 })
 
 describe('the deadline of a prompt on a real OpenCode', (it) => {
-  const hurried = talk({ budget: { prompt: 4_000 }, retry: { attempts: 1 } }) as PhasePlugin
+  const hurried = talk({ budget: { prompt: 4_000 }, retry: { attempts: 1 } })
 
   for (const [during, script] of [
-    ['a wait for the provider', () => retryAfter(3_600_000)],
+    ['a wait for the provider', () => retryAfter(50_000)],
     ['its text', () => ({ chunks: Array.from({ length: 600 }, () => 'y'), everyMs: 50 })],
   ] as const) {
     it(`that passes in ${during} settles the turn as timed out; Continue is offered`, async () => {

@@ -1,7 +1,6 @@
 /** OpenCode killed, or frozen, in the middle of a turn: never a finished turn, never a message sent twice. */
 import * as assert from 'uvu/assert'
 import { fail } from '../../core/errors.ts'
-import type { PhasePlugin } from '../../plugins/contract.ts'
 import { assertGapless, calls, COLOUR, freeze, said, startLive, stepwise, talk } from '../helpers/live.ts'
 import type { Live } from '../helpers/live.ts'
 import { eventually, startRealOpencode } from '../helpers/opencode.ts'
@@ -54,7 +53,7 @@ describe('OpenCode killed in mid-turn', (it) => {
 
   it('detaches the question that was open; its answer is stored and carried by the next prompt', async () => {
     const asksAndEnds = firstNever(stepwise(calls('question', COLOUR)), () => ({ text: said('blue it is') }))
-    const phase = talk({ retry: { delay: 6_000 } }) as PhasePlugin
+    const phase = talk({ retry: { delay: 6_000 } })
     await using live = await startLive(oc, { script: asksAndEnds, phases: [phase] })
     const { id: ticketId } = await live.start()
     const { requestId } = await live.question(ticketId)

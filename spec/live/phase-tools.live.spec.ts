@@ -14,7 +14,7 @@ import { isAlive } from '../helpers/waiting.ts'
 
 const oc = await startRealOpencode()
 
-const phaseWith = (tools: ToolPolicy, questions = false): PhasePlugin => talk({ tools, questions, retry: { attempts: 1 } }) as PhasePlugin
+const phaseWith = (tools: ToolPolicy, questions = false): PhasePlugin => talk({ tools, questions, retry: { attempts: 1 } })
 const worktreeOf = ({ world }: Live, ticketId: string): string => join(world.repo.path, '.looptroop/worktrees', ticketId)
 
 /** The tools that the model was offered in a phase of this policy. */

@@ -1,6 +1,5 @@
 /** What the model asks of a person, on a real OpenCode: listed, checked, answered, rejected; its time is free. */
 import * as assert from 'uvu/assert'
-import type { PhasePlugin } from '../../plugins/contract.ts'
 import { calls, COLOUR, said, startLive, stepwise, talk } from '../helpers/live.ts'
 import { eventually, startRealOpencode } from '../helpers/opencode.ts'
 import { describe } from '../helpers/suite.ts'
@@ -92,7 +91,7 @@ describe('questions on a real OpenCode', (it) => {
 
   it("stop the clock of the prompt: a deadline shorter than the person's thinking does not fire", async () => {
     const limit = 4_000
-    await using live = await startLive(oc, { script: asksOnce, phases: [talk({ budget: { prompt: limit } }) as PhasePlugin] })
+    await using live = await startLive(oc, { script: asksOnce, phases: [talk({ budget: { prompt: limit } })] })
     const { id: ticketId } = await live.start()
     const { requestId, askedAt } = await live.question(ticketId)
     await eventually(async () => Date.now() > askedAt + limit + 1_000)
@@ -108,7 +107,7 @@ describe('questions on a real OpenCode', (it) => {
   it('permissions wait in the same inbox: given, the command runs; refused, the turn ends as rejected', async () => {
     const asksForBash = [{ permission: 'bash', pattern: '*', action: 'ask' }] as const
     const script = stepwise(calls('bash', { command: 'touch given.txt', description: 'touch' }), { text: said('done') })
-    await using live = await startLive(oc, { script, phases: [talk({ tools: asksForBash, retry: { attempts: 1 } }) as PhasePlugin] })
+    await using live = await startLive(oc, { script, phases: [talk({ tools: asksForBash, retry: { attempts: 1 } })] })
     const { kernel } = live
     const entry = (ticketId: string) =>
       eventually(async () => (await kernel.inbox.list({ ticketId })).items.find((i) => i.kind === 'permission'), 60_000)

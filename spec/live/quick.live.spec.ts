@@ -20,10 +20,19 @@ describe('the quick pipeline on a real OpenCode', (it) => {
       assert.is.not(now.status, 'blocked', JSON.stringify(now.blocked))
       return now
     }
-    await eventually(async () => (await look()).phase === 'WAITING_BEADS_APPROVAL' && (await kernel.inbox.list({})).items.length === 1, 60_000)
+    await eventually(
+      async () => (await look()).phase === 'WAITING_BEADS_APPROVAL' && (await kernel.inbox.list({})).items.length === 1,
+      60_000,
+    )
     const [gate] = (await kernel.inbox.list({})).items
     const plan = await kernel.tickets.artifact({ ticketId: ticket.id, kind: 'beads' })
-    await kernel.tickets.submitGate({ ticketId: ticket.id, gateId: gate?.id ?? '', action: 'approve', actionId: 'a1', expectedContentSha256: plan.contentSha256 })
+    await kernel.tickets.submitGate({
+      ticketId: ticket.id,
+      gateId: gate?.id ?? '',
+      action: 'approve',
+      actionId: 'a1',
+      expectedContentSha256: plan.contentSha256,
+    })
 
     const question = await eventually(async () => (await look(), (await kernel.questions.list({ ticketId: ticket.id })).items[0]), 60_000)
     assert.is((await kernel.tickets.get(ticket.id)).waitingFor, 'person')
