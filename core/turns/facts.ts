@@ -6,7 +6,7 @@ import type { RemoteStatus } from '../opencode/adapter.ts'
 import type { TurnRecord } from '../store/records.ts'
 import type { Budget } from './budget.ts'
 import type { TurnWatch } from './turn-watch.ts'
-import { QUIET_MS, chainOf } from './verdict.ts'
+import { QUIET_MS, chainOf, isFinal } from './verdict.ts'
 import type { TurnFacts } from './verdict.ts'
 
 export class FactFinder {
@@ -42,6 +42,8 @@ export class FactFinder {
     }
     if (base.settled || turn.posts === 0) return base // never posted: OpenCode cannot know it
     if (turn.opencodeId !== adapter.opencodeId) return { ...base, reach: 'other_opencode' }
+    const told = this.#toldEnd(base)
+    if (told) return { ...base, messages: told }
     try {
       const messages = await adapter.getSessionMessages(turn.sessionId, { signal: this.#driving.signal })
       if (!messages) return { ...base, reach: 'session_gone' }
@@ -52,6 +54,16 @@ export class FactFinder {
       if (this.#driving.signal.aborted || isCode(error, 'LEASE_LOST')) throw error
       return { ...base, reach: 'unreadable' }
     }
+  }
+
+  /**
+   * The stream's durable events already show the end of the turn: reading the messages back would give the same, some
+   * fifteen milliseconds later. Anything less is read back.
+   */
+  #toldEnd(base: TurnFacts): TurnFacts['messages'] | null {
+    const messages = this.#watch.mirror.messages(base.turnId)
+    const last = messages && chainOf({ ...base, messages })?.answer.at(-1)
+    return last && isFinal(last) ? messages : null
   }
 
   async #catchUpRequests(turn: TurnRecord): Promise<void> {

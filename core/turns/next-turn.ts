@@ -29,7 +29,7 @@ export interface PromptFacts<T> {
   readonly usageWaitMs: number | null
 }
 
-/** Times in a row that a prompt waits for a provider's limit by itself. */
+/** Times that a prompt waits for a provider's limit by itself. */
 const MAX_WAITS = 3
 const CONTINUE_TEXT = 'Please continue where you left off, and finish with the required output.'
 
@@ -39,17 +39,19 @@ export async function nextTurn<T>(facts: PromptFacts<T>): Promise<NextTurn<T>> {
   if (last.receipt !== 'settled') return { do: 'resume', turn: last }
   const used = (reason: TurnRecord['reason']): number => facts.turns.filter((t) => t.reason === reason).length
   const send = (reason: TurnRecord['reason'], follow: FollowUp): NextTurn<T> => ({ do: 'send', ordinal: last.ordinal + 1, reason, follow })
-  const orWait = (failed: Failure, end: NextTurn<T>): NextTurn<T> => {
-    const until = last.settlement?.error?.resetAt
-    if (until === undefined || facts.usageWaitMs === null || used('continue') >= facts.continues + MAX_WAITS) return end
-    if (failed.kind !== 'provider' || until - (last.settledAt ?? 0) > facts.usageWaitMs) return end
+  // Continuations after a limit passed are ours, the others a person's: one never uses up the other.
+  const limits = facts.turns.filter((t, i) => t.reason === 'continue' && limitOf(facts.turns[i - 1], facts) !== null).length
+  const waited = Math.min(limits, MAX_WAITS)
+  const orWait = (end: NextTurn<T>): NextTurn<T> => {
+    const until = limitOf(last, facts)
+    if (until === null || waited === MAX_WAITS) return end
     return facts.now < until ? { do: 'wait', until } : send('continue', { kind: 'words', text: CONTINUE_TEXT })
   }
   const orContinue = (end: NextTurn<T>): NextTurn<T> =>
-    used('continue') < facts.continues ? send('continue', { kind: 'words', text: CONTINUE_TEXT }) : end
+    used('continue') - waited < facts.continues ? send('continue', { kind: 'words', text: CONTINUE_TEXT }) : end
 
   const failed = turnFailure(last)
-  if (failed) return orContinue(orWait(failed, { do: 'fail', why: whyOf(failed), failure: failed }))
+  if (failed) return orContinue(orWait({ do: 'fail', why: whyOf(failed), failure: failed }))
   const parsed = await parseAnswer(last.settlement?.text ?? '', facts.output)
   if (!parsed.ok) {
     if (used('structured') < facts.rules.structured) return send('structured', { kind: 'invalid', failure: parsed })
@@ -59,6 +61,13 @@ export async function nextTurn<T>(facts: PromptFacts<T>): Promise<NextTurn<T>> {
   if (more === undefined) return { do: 'value', value: parsed.value, repairs: parsed.repairs }
   if (used('keep_working') < facts.rules.keepWorking) return send('keep_working', { kind: 'words', text: more })
   return orContinue(invalid(facts, `it still says that the work is not finished after ${facts.rules.keepWorking} further turns`))
+}
+
+/** When the provider's limit that ended this turn passes; null when there is none, or it is not ours to wait for. */
+function limitOf(turn: TurnRecord | undefined, { usageWaitMs }: Pick<PromptFacts<unknown>, 'usageWaitMs'>): number | null {
+  const until = turn?.settlement?.how === 'failed' ? turn.settlement.error?.resetAt : undefined
+  if (until === undefined || usageWaitMs === null || until - (turn?.settledAt ?? 0) > usageWaitMs) return null
+  return until
 }
 
 const whyOf = (failure: Failure): TurnedWhy =>

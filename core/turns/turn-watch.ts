@@ -6,6 +6,7 @@ import type { Driving } from '../driving.ts'
 import type { NewEvent } from '../events/events.ts'
 import type { OpencodeEvent, RemoteMessage } from '../opencode/adapter.ts'
 import type { TurnRecord } from '../store/records.ts'
+import { Mirror } from './mirror.ts'
 import { messageEvents, partEvent, streamEvent } from './ticket-events.ts'
 import type { OfTurn } from './ticket-events.ts'
 
@@ -27,6 +28,8 @@ export class TurnWatch {
   reconnected = false
   /** Monotonic time of the last event of the session or one below it: a sign of life. */
   lastSign: number
+  /** Of the turn's own session. */
+  readonly mirror: Mirror
   #hint: Hint | null = null
   #wake: () => void = () => {}
   #queue: Promise<void> = Promise.resolve()
@@ -44,10 +47,12 @@ export class TurnWatch {
     this.#turn = options.turn
     this.#onRequest = options.onRequest
     const { hub } = driving.opencode
+    this.mirror = new Mirror(options.turn.posts === 0 && hub.state().connected)
     this.#stops = [
       hub.watch(options.turn.sessionId, (seen) => this.#listen(seen)),
       hub.onStream((seen) => {
         this.reconnected = seen.type === 'connected'
+        this.mirror.interrupted()
         this.#give('look')
       }),
     ]
@@ -107,17 +112,21 @@ export class TurnWatch {
     }
   }
 
-  #onMessage({ message, sessionId }: OpencodeEvent & { type: 'message.updated' }): void {
+  #onMessage(seen: OpencodeEvent & { type: 'message.updated' }): void {
+    const { message, sessionId } = seen
     this.seen += 1
     if (message.role === 'assistant') this.#answering.add(message.id)
     if (sessionId !== this.#turn.sessionId) return
+    this.mirror.message(seen)
     if (message.id === this.#turn.turnId) this.#give('admitted')
     const final = message.completedAt !== undefined && (message.error !== undefined || !NOT_FINAL.has(message.finish))
     if (message.role === 'assistant' && final) this.#give('look')
   }
 
-  #onPart({ sessionId, messageId, part }: OpencodeEvent & { type: 'part.updated' }): void {
+  #onPart(seen: OpencodeEvent & { type: 'part.updated' }): void {
+    const { sessionId, messageId, part } = seen
     this.seen += 1
+    if (sessionId === this.#turn.sessionId) this.mirror.part(seen)
     if (!this.#answering.has(messageId)) return
     if (part.type === 'text' || part.type === 'reasoning') this.#kinds.set(part.id, part.type)
     const made = partEvent(sessionId, part, this.#ofTurn(sessionId))

@@ -95,7 +95,8 @@ function continuesOurs(message: RemoteMessage, ours: readonly string[]): boolean
   return texts.length > 0 && texts.length === ours.length && texts.every((p, i) => p.text === ours[i])
 }
 
-const isFinal = (m: RemoteMessage): boolean =>
+/** Nothing more follows in its run. */
+export const isFinal = (m: RemoteMessage): boolean =>
   m.completedAt !== undefined && (m.error !== undefined || (m.finish !== undefined && !NOT_FINAL.has(m.finish)))
 
 function absent(facts: TurnFacts): Verdict {
