@@ -1,0 +1,136 @@
+/** From outside, when all is over: what the model was asked, what git holds, what OpenCode has, what the streams told. */
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import { createOpencode, systemChance, systemClock } from '#core'
+import type { DurableEvent } from '#core'
+import { readFileSync } from 'node:fs'
+import path from 'node:path'
+import type { Hits } from './peek.ts'
+import { count } from './peek.ts'
+import type { Followed, Person } from './person.ts'
+import type { Stage } from './stage.ts'
+
+export interface Findings {
+  readonly lost: string[]
+  readonly twice: string[]
+  readonly gaps: string[]
+  readonly orphans: string[]
+}
+interface Audited {
+  readonly stage: Stage
+  readonly findings: Findings
+  readonly hits: Hits
+  /** OpenCode's sessions that tickets own. */
+  readonly owned: Set<string>
+}
+
+/** While server and OpenCode still run; processes are looked at after they were stopped (`auditProcesses`). */
+export async function audit(stage: Stage, person: Person, hits: Hits): Promise<Findings> {
+  const findings: Findings = { lost: [], twice: [], gaps: [], orphans: [] }
+  const audited = { stage, findings, hits, owned: new Set<string>() }
+  for (const followed of person.tickets.values()) await auditTicket(audited, followed)
+  auditModel(audited)
+  await auditOpencode(audited)
+  for (const death of stage.deaths) findings.lost.push(`the server ${death}`)
+  return findings
+}
+
+export function auditProcesses(stage: Stage, findings: Findings): void {
+  for (const left of stage.processes()) findings.orphans.push(`process ${left}`)
+}
+
+async function auditTicket(audited: Audited, followed: Followed): Promise<void> {
+  const { stage, findings } = audited
+  const { ticketId, view } = followed
+  if (view.status !== 'completed') findings.lost.push(`${ticketId} is ${view.status} in ${view.phase}: ${view.blocked?.message ?? ''}`)
+  const events = await historyOf(stage, ticketId)
+  auditEvents(audited, followed, events)
+  await auditTurns(audited, ticketId)
+  await auditSessions(audited, ticketId)
+  if (view.status === 'completed' && view.branch) await auditBranch(audited, followed, view.branch)
+}
+
+async function historyOf({ client }: Stage, ticketId: string): Promise<readonly DurableEvent[]> {
+  const events: DurableEvent[] = []
+  for (let after: string | undefined; ;) {
+    const page = await client.events.history.query({ ticketId, limit: 500, ...(after === undefined ? {} : { after }) })
+    events.push(...(page.items as readonly DurableEvent[]))
+    after = page.next
+    if (after === undefined) return events
+  }
+}
+
+function auditEvents({ findings, hits }: Audited, { ticketId, seen, view }: Followed, events: readonly DurableEvent[]): void {
+  if (events.some((e, i) => e.seq !== i + 1)) findings.gaps.push(`${ticketId}: its log is not numbered without a gap`)
+  const told = events.map((e) => e.id)
+  if (view.status === 'completed' && seen.join() !== told.join())
+    findings.gaps.push(`${ticketId}: the stream told ${seen.length} events (${new Set(seen).size} different), the log has ${told.length}`)
+  for (const event of events) countRow(hits.rows, event)
+  for (const event of events)
+    if (event.type === 'turn.ran_twice') findings.twice.push(`${ticketId}: ${event.data.turnId} ran ${event.data.chains} times`)
+  const answered = events.flatMap((e) => (e.type === 'question.closed' && e.data.how === 'answered' ? [e.data.requestId] : []))
+  if (new Set(answered).size < answered.length) findings.twice.push(`${ticketId}: a question was answered twice`)
+}
+
+function countRow(rows: Hits['rows'], event: DurableEvent): void {
+  if (event.type === 'turn.settled') count(rows, event.data.row ?? 'none')
+  if (event.type === 'turn.sent' && event.data.post > 1) count(rows, `${event.data.row} (posted again)`)
+  if (event.type === 'turn.rejoined') count(rows, 6)
+  if (event.type === 'turn.unverified') count(rows, 3)
+}
+
+async function auditTurns({ stage, findings }: Audited, ticketId: string): Promise<void> {
+  for (const turn of await stage.client.tickets.turns.query({ ticketId }))
+    if (turn.receipt !== 'settled') findings.lost.push(`${ticketId}: turn ${turn.turnId} is ${turn.receipt}`)
+}
+
+/** One after the other in a slot: the next is made when the last is over. */
+async function auditSessions({ stage, findings, owned }: Audited, ticketId: string): Promise<void> {
+  const bySlot = new Map<string, number>()
+  const sessions = await stage.client.tickets.sessions.query({ ticketId })
+  for (const { slot, createdAt, endedAt, sessionId, state } of sessions.toSorted((a, b) => a.createdAt - b.createdAt)) {
+    if (sessionId !== null) owned.add(sessionId)
+    if (state === 'creating' || state === 'active') findings.orphans.push(`${ticketId}: session ${sessionId} is still ${state}`)
+    const key = JSON.stringify(slot)
+    if (createdAt < (bySlot.get(key) ?? 0)) findings.twice.push(`${ticketId}: two sessions at once in ${key}`)
+    bySlot.set(key, endedAt ?? Number.POSITIVE_INFINITY)
+  }
+}
+
+/** The change is there, in one commit; each bead was committed once on the way. */
+async function auditBranch({ findings }: Audited, { ticketId, repo }: Followed, branch: string): Promise<void> {
+  const git = async (...args: string[]): Promise<string> => (await promisify(execFile)('git', args, { cwd: repo })).stdout.trim()
+  if (!(await git('show', `${branch}:src/slugify.js`)).includes('Diacritic'))
+    findings.lost.push(`${ticketId}: the change is not on its branch`)
+  const commits = await git('rev-list', '--count', `main..${branch}`)
+  if (commits !== '1') findings.twice.push(`${ticketId}: ${commits} commits on its branch`)
+  const heads = new Set((await git('reflog', '--format=%H %s', branch)).split('\n'))
+  const beads = [...heads].filter((head) => head.includes(' bead('))
+  if (beads.length !== 1) findings[beads.length === 0 ? 'lost' : 'twice'].push(`${ticketId}: its bead was committed ${beads.length} times`)
+}
+
+/** A step of a turn = (session, messages of the user so far, tool results since): the model is asked it once. */
+function auditModel({ stage, findings }: Audited): void {
+  const steps = new Map<string, number>()
+  for (const { sessionId, messages, toolResults } of stage.model.requests) {
+    const step = `${sessionId} turn ${messages.filter((m) => m.role === 'user').length} step ${toolResults.length + 1}`
+    steps.set(step, (steps.get(step) ?? 0) + 1)
+  }
+  for (const [step, times] of steps) if (times > 1) findings.twice.push(`the model was asked ${times} times: ${step}`)
+}
+
+async function auditOpencode({ stage, findings, owned }: Audited): Promise<void> {
+  const folder = path.join(stage.dataDir, 'opencode')
+  const { port } = JSON.parse(readFileSync(path.join(folder, 'server.json'), 'utf8')) as { port: number }
+  const env = {
+    LOOPTROOP_OPENCODE_BASE_URL: `http://127.0.0.1:${port}`,
+    OPENCODE_SERVER_PASSWORD: readFileSync(path.join(folder, 'password'), 'utf8').trim(),
+  }
+  const opencode = await createOpencode({ env, clock: systemClock, chance: systemChance, dataDir: stage.folder })
+  try {
+    const sessions = await opencode.adapter.listSessions({ limit: 10_000 })
+    for (const { id, title } of sessions) if (!owned.has(id)) findings.orphans.push(`session ${id} (${title}) at OpenCode`)
+  } finally {
+    await opencode.stop()
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * Where the kills happen: the shipped server as a process, its managed OpenCode, repositories, a model on loopback. All of
+ * it lives in one temporary folder that stands in for the person's home, as a person could set it up.
+ */
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync } from 'node:fs'
+import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { systemClock, withoutPluginInstall } from '#core'
+import { createLoopTroopClient } from '#router'
+import type { LoopTroopClient } from '#router'
+import { makeSample } from '../demo/sample.ts'
+import { scriptedProvider, startScriptedModel } from '../scripted-model.ts'
+import type { ScriptedModel } from '../scripted-model.ts'
+import { slowScript } from './model-script.ts'
+
+export interface Stage extends AsyncDisposable {
+  readonly folder: string
+  readonly dataDir: string
+  readonly repos: readonly string[]
+  readonly model: ScriptedModel
+  readonly client: LoopTroopClient
+  /** Resolves when it answers. */
+  startServer(): Promise<void>
+  /** Resolves when it is gone. */
+  killServer(): Promise<void>
+  /** As a person stops it. */
+  stopServer(): Promise<void>
+  /** Null when it is not running. */
+  opencodePid(): number | null
+  /** Processes that live in this folder. */
+  processes(): readonly string[]
+  /** The server ended though nobody killed it. */
+  readonly deaths: readonly string[]
+}
+
+const SERVE = fileURLToPath(new URL('../serve.ts', import.meta.url))
+const TOKEN = 'chaos-token-of-this-run'
+const UP_MS = 60_000
+
+export async function openStage(tickets: number, keep: boolean): Promise<Stage> {
+  const folder = await realpath(await mkdtemp(path.join(tmpdir(), 'looptroop-chaos-')))
+  const model = await startScriptedModel({ script: slowScript })
+  const repos = Array.from({ length: tickets }, (_, i) => path.join(folder, `project${'abcdefgh'[i]}`))
+  for (const repo of repos) {
+    await mkdir(repo)
+    await makeSample(repo)
+  }
+  const env = await homeEnvironment(folder, model.url)
+  const port = await freePort()
+  const dataDir = path.join(folder, 'data', 'looptroop')
+  const client = createLoopTroopClient({ url: `http://127.0.0.1:${port}`, token: TOKEN })
+  const server = serverProcess({ folder, env: { ...env, LOOPTROOP_PORT: String(port), LOOPTROOP_TOKEN: TOKEN }, client })
+  const opencodePid = (): number | null => pidIn(path.join(dataDir, 'opencode', 'server.json'))
+  return {
+    ...{ folder, dataDir, repos, model, client, opencodePid, deaths: server.deaths },
+    startServer: server.start,
+    killServer: () => server.end('SIGKILL'),
+    stopServer: () => server.end('SIGTERM'),
+    processes: () => processesIn(folder),
+    [Symbol.asyncDispose]: async () => {
+      await client.close()
+      await server.end('SIGKILL')
+      const pid = opencodePid()
+      if (pid !== null) signalGroup(pid)
+      await model.close()
+      if (keep) console.log(`kept: ${folder}`)
+      else await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
+    },
+  }
+}
+
+/** HOME and XDG folders of its own, with OpenCode's configuration in it: as of a person whose only provider is the model. */
+async function homeEnvironment(folder: string, modelUrl: string): Promise<NodeJS.ProcessEnv> {
+  const config = path.join(folder, 'config', 'opencode')
+  mkdirSync(config, { recursive: true })
+  withoutPluginInstall(config)
+  await writeFile(path.join(config, 'opencode.json'), JSON.stringify(scriptedProvider(modelUrl)))
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(LOOPTROOP|OPENCODE|XDG)_/.test(name))
+  const own = { HOME: 'home', XDG_DATA_HOME: 'data', XDG_CONFIG_HOME: 'config', XDG_CACHE_HOME: 'cache', XDG_STATE_HOME: 'state' }
+  const folders = Object.entries(own).map(([name, below]) => {
+    mkdirSync(path.join(folder, below), { recursive: true })
+    return [name, path.join(folder, below)] as const
+  })
+  return { ...Object.fromEntries([...inherited, ...folders]), OPENCODE_DISABLE_MODELS_FETCH: '1' }
+}
+
+interface ServerOptions {
+  readonly folder: string
+  readonly env: NodeJS.ProcessEnv
+  readonly client: LoopTroopClient
+}
+interface ServerProcess {
+  readonly start: () => Promise<void>
+  readonly end: (signal: NodeJS.Signals) => Promise<void>
+  readonly deaths: readonly string[]
+}
+
+function serverProcess({ folder, env, client }: ServerOptions): ServerProcess {
+  const deaths: string[] = []
+  let child: ChildProcess | null = null
+  const start = async (): Promise<void> => {
+    const log = openSync(path.join(folder, 'server.log'), 'a')
+    const started = spawn(process.execPath, ['--import', 'tsx', SERVE], { cwd: process.cwd(), env, stdio: ['ignore', log, log] })
+    closeSync(log)
+    child = started
+    started.once('exit', (code, signal) => {
+      if (child === started) deaths.push(`ended by itself with ${signal ?? code}`)
+    })
+    await answering(client, () => child !== started || started.exitCode !== null)
+    if (started.exitCode !== null) throw new Error(`the server ended with ${started.exitCode} at its start; see server.log`)
+  }
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    const ending = child
+    child = null
+    if (!ending || ending.exitCode !== null || ending.signalCode !== null) return
+    const gone = new Promise((resolve) => ending.once('exit', resolve))
+    ending.kill(signal)
+    await gone
+  }
+  return { start, end, deaths }
+}
+
+async function answering(client: LoopTroopClient, givenUp: () => boolean): Promise<void> {
+  const end = systemClock.monotonic() + UP_MS
+  while (!givenUp()) {
+    const health = await client.health.check.query().catch(() => null) // not listening yet
+    if (health) return
+    if (systemClock.monotonic() > end) throw new Error(`the server did not answer within ${UP_MS} ms; see server.log`)
+    await systemClock.sleep(50)
+  }
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer()
+  await new Promise<void>((resolve, reject) => probe.once('error', reject).listen(0, '127.0.0.1', resolve))
+  const { port } = probe.address() as AddressInfo
+  await new Promise((resolve) => probe.close(resolve))
+  return port
+}
+
+function pidIn(file: string): number | null {
+  try {
+    const { pid } = JSON.parse(readFileSync(file, 'utf8')) as { pid: number }
+    process.kill(pid, 0)
+    return pid
+  } catch {
+    // No record, or the process that it names is gone.
+    return null
+  }
+}
+
+function signalGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL')
+  } catch {
+    // It is gone, as it should be.
+  }
+}
+
+/** By their environment: whatever the server, OpenCode or the agent's commands started has this folder as its home. */
+function processesIn(folder: string): readonly string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .flatMap((pid) => {
+      try {
+        const lives = readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`HOME=${folder}/`)
+        return lives ? [`${pid} ${readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').slice(0, 120)}`] : []
+      } catch {
+        // It ended meanwhile, or belongs to somebody else.
+        return []
+      }
+    })
+}
