@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import * as assert from 'uvu/assert'
 import type { TurnRecord } from '../../core/store/records.ts'
 import { nextTurn } from '../../core/turns/next-turn.ts'
+import type { PromptFacts } from '../../core/turns/next-turn.ts'
 import { DEFAULT_RETRY } from '../../plugins/define.ts'
 import type { OutputSpec, RetryRules } from '../../plugins/contract.ts'
 import { describe } from '../helpers/suite.ts'
@@ -14,8 +15,12 @@ const output: OutputSpec<{ n: number }> = {
 }
 const turns = (...given: Partial<TurnRecord>[]): TurnRecord[] => given.map((t, i) => turnRecord({ ordinal: i + 1, ...t }))
 const said = (text: string, reason: TurnRecord['reason'] = 'first'): Partial<TurnRecord> => ({ reason, settlement: settlement(text) })
-const next = (given: readonly TurnRecord[], rules: Partial<RetryRules> = {}, continues = 0) =>
-  nextTurn({ name: 'answer', turns: given, output, rules: { ...DEFAULT_RETRY, structured: 1, keepWorking: 2, ...rules }, continues })
+const next = (given: readonly TurnRecord[], rules: Partial<RetryRules> = {}, facts: Partial<PromptFacts<{ n: number }>> = {}) =>
+  nextTurn({
+    ...{ name: 'answer', turns: given, output, rules: { ...DEFAULT_RETRY, structured: 1, keepWorking: 2, ...rules } },
+    ...{ continues: 0, now: 1_000, usageWaitMs: 60_000 },
+    ...facts,
+  })
 const broken: Partial<TurnRecord> = {
   settlement: settlement('', { how: 'failed', error: { name: 'APIError', message: 'x', statusCode: 503 } }),
 }
@@ -52,12 +57,28 @@ describe('nextTurn', (it) => {
     assert.ok(late.do === 'fail' && late.why === 'timed_out')
   })
   it('sends exactly one turn per Continue', async () => {
-    const granted = await next(turns(broken), {}, 1)
+    const granted = await next(turns(broken), {}, { continues: 1 })
     assert.ok(granted.do === 'send' && granted.reason === 'continue' && granted.ordinal === 2)
     const used = turns(broken, { ...broken, reason: 'continue' })
-    assert.is((await next(used, {}, 1)).do, 'fail')
-    assert.is((await next(used, {}, 2)).do, 'send')
-    assert.is((await next(turns(broken, said('{"n": 2}', 'continue')), {}, 1)).do, 'value')
+    assert.is((await next(used, {}, { continues: 1 })).do, 'fail')
+    assert.is((await next(used, {}, { continues: 2 })).do, 'send')
+    assert.is((await next(turns(broken, said('{"n": 2}', 'continue')), {}, { continues: 1 })).do, 'value')
+  })
+  it('waits for the limit of a provider by itself, three times, within the longest wait', async () => {
+    const error = { name: 'APIError', message: 'limit', statusCode: 429, resetAt: 5_000 }
+    const limited: Partial<TurnRecord> = { settledAt: 1_000, settlement: settlement('', { how: 'failed', error }) }
+    assert.equal(await next(turns(limited)), { do: 'wait', until: 5_000 })
+    const due = await next(turns(limited), {}, { now: 5_000 })
+    assert.ok(due.do === 'send' && due.reason === 'continue')
+    for (const usageWaitMs of [null, 3_999]) assert.is((await next(turns(limited), {}, { usageWaitMs })).do, 'fail')
+    const again: Partial<TurnRecord> = { ...limited, reason: 'continue' }
+    assert.is((await next(turns(limited, again, again))).do, 'wait')
+    assert.is((await next(turns(limited, again, again, again))).do, 'fail')
+    // A person's Continue is one more turn, whatever was waited for before.
+    const granted = await next(turns(limited, again, again, again), {}, { continues: 1 })
+    assert.ok(granted.do === 'send' && granted.ordinal === 5)
+    assert.is((await next(turns(limited, again, again, again, again), {}, { continues: 1 })).do, 'fail')
+    assert.is((await next(turns(limited, { ...broken, reason: 'continue' }), {}, { continues: 1 })).do, 'send')
   })
   it('is the same for the same turns', async () => {
     const given = turns(said('no'), said('{"n": -1}', 'structured'))

@@ -1,0 +1,135 @@
+/** From the log to a reader: everything once and in order, and live text that may be dropped but never overtakes. */
+import * as assert from 'uvu/assert'
+import { createEventFeed } from '../../core/events/feed.ts'
+import type { DurableEvent } from '../../core/events/events.ts'
+import type { EventBatch } from '../../core/kernel-api.ts'
+import { createFakeClock } from '../helpers/fake-clock.ts'
+import { describe } from '../helpers/suite.ts'
+
+function createLog() {
+  const stored: DurableEvent[] = []
+  let told: (ticketId: string) => void = () => {}
+  return {
+    epoch: 'e1',
+    events: async (_ticketId: string, after: number, limit: number) => stored.filter((e) => e.seq > after).slice(0, limit),
+    onAppend: (listener: (ticketId: string) => void) => ((told = listener), () => (told = () => {})),
+    append(count = 1): void {
+      for (let i = 0; i < count; i += 1) stored.push({ seq: stored.length + 1, type: 'plugin', at: 1, data: {} } as unknown as DurableEvent)
+      told('T-1')
+    },
+  }
+}
+
+function setUp(given: { after?: number; gap?: string } = {}, events = 0) {
+  const clock = createFakeClock()
+  const log = createLog()
+  log.append(events)
+  const feed = createEventFeed(log, clock)
+  const stop = new AbortController()
+  const follow = () =>
+    feed.follow({ ticketId: 'T-1', after: given.after ?? 0, gap: given.gap ?? null, signal: stop.signal })[Symbol.asyncIterator]()
+  const reader = follow()
+  const next = async (of = reader): Promise<EventBatch> => {
+    const batch = of.next()
+    await clock.advance(50)
+    return (await batch).value as EventBatch
+  }
+  const say = (text: string, partId = 'p1'): void => feed.delta('T-1', { turnId: 'm1', partId, kind: 'text', text })
+  return { clock, log, feed, stop, follow, next, say }
+}
+const seqs = (batch: EventBatch): readonly number[] => batch.events.map((e) => e.seq)
+const live = (batch: EventBatch): readonly unknown[] =>
+  batch.live.map((l) =>
+    l.type === 'gap' ? ['gap', l.reason] : l.type === 'delta' ? ['delta', l.partId, l.offset, l.text] : ['snapshot', l.partId, l.text],
+  )
+
+describe('the feed of a ticket', (it) => {
+  it('replays from the cursor, then follows; the id of a batch is where it goes on', async () => {
+    const { log, next } = setUp({ after: 1 }, 3)
+    const first = await next()
+    assert.equal([seqs(first), first.id, live(first)], [[2, 3], 'e1.3', []])
+    log.append(2)
+    const second = await next()
+    assert.equal([seqs(second), second.id], [[4, 5], 'e1.5'])
+  })
+  it('hands out a long log in pages, and nothing live before its end', async () => {
+    const { next, say } = setUp({}, 1_100)
+    say('typing')
+    const batches = [await next(), await next(), await next()]
+    assert.equal(
+      batches.map((b) => [b.events.length, b.live.length]),
+      [
+        [500, 0],
+        [500, 0],
+        [100, 1],
+      ],
+    )
+    assert.equal(
+      batches.flatMap(seqs),
+      Array.from({ length: 1_100 }, (_, i) => i + 1),
+    )
+  })
+  it('says before anything else that the presented id is of another database', async () => {
+    const { next } = setUp({ gap: 'restored' }, 2)
+    const [gap, events] = [await next(), await next()]
+    assert.equal(
+      [gap, events].map((batch) => [seqs(batch), live(batch)]),
+      [
+        [[], [['gap', 'restored']]],
+        [[1, 2], []],
+      ],
+    )
+  })
+  it('gathers deltas that follow on each other, with their offsets', async () => {
+    const { next, say, log } = setUp({}, 1)
+    await next()
+    say('Hel')
+    say('lo')
+    say('other', 'p2')
+    assert.equal(live(await next()), [
+      ['delta', 'p1', 0, 'Hello'],
+      ['delta', 'p2', 0, 'other'],
+    ])
+    say(' there')
+    assert.equal(live(await next()), [['delta', 'p1', 5, ' there']])
+    log.append()
+    assert.equal(seqs(await next()), [2])
+  })
+  it('gives a late reader the text so far, and none of a closed part', async () => {
+    const { next, say, follow, feed } = setUp({}, 1)
+    await next()
+    say('So far')
+    say('done', 'p2')
+    feed.closePart('T-1', 'p2')
+    assert.equal(live(await next(follow())), [['snapshot', 'p1', 'So far']])
+  })
+  it('drops deltas of a reader that lags, and gives it snapshots instead', async () => {
+    const { next, say } = setUp({}, 1)
+    await next()
+    for (let i = 0; i < 1_500; i += 1) say('x', `p${i % 2}`)
+    assert.equal(live(await next()), [
+      ['snapshot', 'p0', 'x'.repeat(750)],
+      ['snapshot', 'p1', 'x'.repeat(750)],
+    ])
+    say('y', 'p0')
+    assert.equal(live(await next()), [['delta', 'p0', 750, 'y']])
+  })
+  it('never lets a delta overtake a durable event that came before it', async () => {
+    const { next, say, log } = setUp({}, 1)
+    await next()
+    say('before')
+    log.append()
+    say(' after')
+    const batch = await next()
+    assert.equal([seqs(batch), live(batch)], [[2], [['delta', 'p1', 0, 'before after']]])
+  })
+  it('ends with its signal, waiting or not', async () => {
+    const { follow, stop, clock } = setUp()
+    const reader = follow()
+    const waiting = reader.next()
+    await clock.advance(0)
+    stop.abort()
+    assert.equal((await waiting).done, true)
+    assert.is(clock.sleepers, 0)
+  })
+})
