@@ -65,7 +65,7 @@ export async function nextTurn<T>(facts: PromptFacts<T>): Promise<NextTurn<T>> {
 
 /** When the provider's limit that ended this turn passes; null when there is none, or it is not ours to wait for. */
 function limitOf(turn: TurnRecord | undefined, { usageWaitMs }: Pick<PromptFacts<unknown>, 'usageWaitMs'>): number | null {
-  const until = turn?.settlement?.how === 'failed' ? turn.settlement.error?.resetAt : undefined
+  const until = turn?.settlement?.how === 'finished' ? undefined : turn?.settlement?.error?.resetAt
   if (until === undefined || usageWaitMs === null || until - (turn?.settledAt ?? 0) > usageWaitMs) return null
   return until
 }
