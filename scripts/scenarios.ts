@@ -3,14 +3,10 @@
  * proxy and prints what was seen as a Markdown table. `--print` prints what is promised and starts nothing.
  */
 import { parseArgs } from 'node:util'
-import { openLane } from './scenarios/lane.ts'
-import { runCell } from './scenarios/run-cell.ts'
-import type { CellOptions, CellResult } from './scenarios/run-cell.ts'
+import type { CellResult } from './scenarios/run-cell.ts'
+import { FAST_STOP_MS, FULL_STOP_MS, runCells } from './scenarios/run-cells.ts'
 import { BLOWS, FAST, TABLE, cellName, expectedTable, outcomeText, printTable } from './scenarios/table.ts'
 import type { Cell } from './scenarios/table.ts'
-
-const FAST_STOP_MS = 3_000
-const FULL_STOP_MS = 60_000
 
 async function main(argv: readonly string[]): Promise<number> {
   const { values } = parseArgs({
@@ -45,27 +41,6 @@ const choose = ({ only, fast }: { only?: readonly string[] | undefined; fast: bo
     if (only) return only.some((wish) => cellName(cell).includes(wish))
     return !fast || FAST.some(([point, blow]) => point === cell.point && blow === cell.blow)
   })
-
-export interface RunOptions extends CellOptions {
-  readonly lanes: number
-  readonly onResult?: (result: CellResult) => void
-}
-
-/** Each lane has an OpenCode of its own and takes the next cell when it is done with one. */
-async function runCells(cells: readonly Cell[], { lanes, onResult, ...options }: RunOptions): Promise<readonly CellResult[]> {
-  const waiting = [...cells]
-  const results: CellResult[] = []
-  const work = async (): Promise<void> => {
-    await using lane = await openLane()
-    for (let cell = waiting.shift(); cell !== undefined; cell = waiting.shift()) {
-      const result = await runCell(lane, cell, options)
-      results.push(result)
-      onResult?.(result)
-    }
-  }
-  await Promise.all(Array.from({ length: Math.min(lanes, cells.length) }, work))
-  return results
-}
 
 function say({ cell, seen, problems, ms }: CellResult): void {
   const verdict = problems.length === 0 ? 'holds ' : 'FAILED'

@@ -204,7 +204,7 @@ function judge({ cell }: Scene, { ended, seen }: { ended: Ended; seen: Outcome }
   const { ticket, events, said, waiting, turns } = ended
   const checks: readonly (readonly [boolean, string])[] = [
     [ticket.status === 'completed', `it is ${ticket.status}: ${ticket.blocked?.message ?? ''}`],
-    [isPromised(cell, seen), `${outcomeText(seen)}, promised is ${promisedText(cell)}`],
+    [isPromised(cell, seen), `${outcomeText(seen)} (${sendsOf(ended)}), promised is ${promisedText(cell)}`],
     [(said ?? '').includes('all of it'), `the answer is ${said}`],
     [events.every((e, i) => e.seq === i + 1), 'its events have a gap'],
     [!events.some((e) => e.type === 'turn.ran_twice'), 'a turn ran twice'],
@@ -213,6 +213,12 @@ function judge({ cell }: Scene, { ended, seen }: { ended: Ended; seen: Outcome }
   ]
   return checks.flatMap(([holds, problem]) => (holds ? [] : [problem]))
 }
+
+/** Why it was posted: the rows of the verdict table, and when. */
+const sendsOf = ({ events }: Ended): string =>
+  events
+    .flatMap((e) => (e.type === 'turn.sent' ? [`post ${e.data.post} by row ${e.data.row} at ${e.at - (events[0]?.at ?? 0)} ms`] : []))
+    .join(', ')
 
 async function bounded<T>(work: Promise<T>, ms: number): Promise<T> {
   const timer = new AbortController()

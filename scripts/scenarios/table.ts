@@ -44,8 +44,11 @@ const interrupted = (point: PointName, asked: readonly number[] = [1]): Promised
 })
 /** A question is asked once in a ticket, a refusal comes once; a tool is called again. */
 const freshRequests = (point: PointName): number => (POINTS[point].talk === 'tool' || POINTS[point].talk === 'permission' ? 2 : 1)
-/** Between the 204 and the assistant: never begun (posted once more) or begun (interrupted), the model asked or not. */
-const raced = (point: PointName): readonly Promised[] => [once(point, 2), interrupted(point, [0, 1])]
+/**
+ * Between the 204 and the assistant: not stored, or stored and never begun (posted again, and once more when the second POST
+ * was stored but not begun), or begun (interrupted), the model asked or not.
+ */
+const raced = (point: PointName): readonly Promised[] => [once(point, 3), interrupted(point, [0, 1])]
 
 const openCodeDied: Readonly<Record<PointName, (point: PointName) => readonly Promised[]>> = {
   'nothing stored': (point) => [once(point)],
