@@ -12,19 +12,27 @@ const DOCUMENTS = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md']
 describe('the documents', (it) => {
   it('link only to what is there', () => {
     const broken = DOCUMENTS.flatMap((name) =>
-      [...read(name).matchAll(/\]\((?!https?:)([^)#]+)\)/g)].map((m) => m[1] ?? '').filter((target) => !existsSync(path.join(ROOT, target))),
+      [...read(name).matchAll(/\]\((?!https?:)([^)#]+)\)/g)]
+        .map((m) => m[1] ?? '')
+        .filter((target) => !existsSync(path.join(ROOT, target))),
     )
     assert.equal(broken, [])
   })
   it('name only dependencies that are declared, and all of them', () => {
     const declared = JSON.parse(read('package.json')) as { dependencies: Record<string, string> }
     const table = read('ARCHITECTURE.md').split('## Dependencies')[1] ?? ''
-    assert.equal(Object.keys(declared.dependencies).filter((name) => !table.includes(`\`${name}\``)), [])
+    assert.equal(
+      Object.keys(declared.dependencies).filter((name) => !table.includes(`\`${name}\``)),
+      [],
+    )
   })
   it('name only scripts that exist', () => {
     const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> }
     const named = DOCUMENTS.flatMap((name) => [...read(name).matchAll(/npm run ([a-z][a-z:-]*)/g)].map((m) => m[1] ?? ''))
-    assert.equal([...new Set(named)].filter((name) => !(name in scripts)), [])
+    assert.equal(
+      [...new Set(named)].filter((name) => !(name in scripts)),
+      [],
+    )
   })
   it('errors say what to do, in words', () => {
     for (const code of ERROR_CODES) assert.match(code, /^[A-Z_]+$/)

@@ -30,7 +30,11 @@ export async function replyQuestion(env: AnswerEnv, ticketId: string, answer: { 
   await send(env, entry, { do: 'answer', answers: answer.answers })
 }
 
-export async function rejectQuestion(env: AnswerEnv, ticketId: string, rejection: { requestId: string; reason: string | null }): Promise<void> {
+export async function rejectQuestion(
+  env: AnswerEnv,
+  ticketId: string,
+  rejection: { requestId: string; reason: string | null },
+): Promise<void> {
   await send(env, await openEntry(env, ticketId, rejection.requestId), { do: 'reject', reason: rejection.reason })
 }
 
@@ -102,13 +106,16 @@ const close = ({ store, clock }: AnswerEnv, { ticketId, id }: InboxRecord, end: 
   store.closeRequest({ ticketId, id, ...end, at: clock.now() })
 
 /** With a message a refused permission is a tool error and the model goes on; without one the turn ends by it. */
-const endsTurn = (intent: Intent): boolean => intent.do === 'reject' || (intent.do === 'permit' && intent.reply === 'reject' && intent.message === null)
+const endsTurn = (intent: Intent): boolean =>
+  intent.do === 'reject' || (intent.do === 'permit' && intent.reply === 'reject' && intent.message === null)
 const howOf = (intent: Intent): string => (intent.do === 'permit' ? intent.reply : intent.do === 'reject' ? 'rejected' : 'answered')
-const reasonOf = (intent: Intent): string | null => (intent.do === 'reject' ? intent.reason : intent.do === 'permit' ? intent.message : null)
+const reasonOf = (intent: Intent): string | null =>
+  intent.do === 'reject' ? intent.reason : intent.do === 'permit' ? intent.message : null
 
 /** Answers are stored as they are, so that a later prompt can carry them; the rest says what it is. */
 const storedAs = (intent: Intent): Json => (intent.do === 'answer' ? intent.answers : { ...intent })
-const intentOf = (answer: Json): Intent => (Array.isArray(answer) ? { do: 'answer', answers: answer as Answers } : (answer as unknown as Intent))
+const intentOf = (answer: Json): Intent =>
+  Array.isArray(answer) ? { do: 'answer', answers: answer as Answers } : (answer as unknown as Intent)
 
 /** OpenCode checks nothing but types, so what is asked is checked here. */
 function checkAnswers(questions: readonly QuestionItem[], answers: Answers): void {

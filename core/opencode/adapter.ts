@@ -30,7 +30,13 @@ export type RemotePart =
   | { readonly id: string; readonly type: 'reasoning'; readonly text: string; readonly ended: boolean }
   | ({ readonly id: string; readonly type: 'tool' } & ToolCall)
   | { readonly id: string; readonly type: 'step-start' }
-  | { readonly id: string; readonly type: 'step-finish'; readonly reason: string; readonly tokens: Tokens | null; readonly cost: number | null }
+  | {
+      readonly id: string
+      readonly type: 'step-finish'
+      readonly reason: string
+      readonly tokens: Tokens | null
+      readonly cost: number | null
+    }
   | { readonly id: string; readonly type: 'compaction' }
   | { readonly id: string; readonly type: 'other'; readonly name: string }
 
@@ -85,8 +91,7 @@ export interface RemoteMessage {
 }
 
 export type RemoteStatus =
-  | { readonly type: 'busy' }
-  | { readonly type: 'retry'; readonly attempt: number; readonly message: string; readonly next: number }
+  { readonly type: 'busy' } | { readonly type: 'retry'; readonly attempt: number; readonly message: string; readonly next: number }
 /** Session id → status. No entry means not running, when asked with the session's own directory. */
 export type RemoteStatuses = Readonly<Record<string, RemoteStatus>>
 
@@ -170,16 +175,34 @@ export type OpencodeEventBody =
   | { readonly type: 'session.error'; readonly sessionId: string; readonly error: RemoteError }
   | { readonly type: 'session.compacted'; readonly sessionId: string }
   | { readonly type: 'question.asked'; readonly sessionId: string; readonly question: RemoteQuestion }
-  | { readonly type: 'question.replied'; readonly sessionId: string; readonly requestId: string; readonly answers: readonly (readonly string[])[] }
+  | {
+      readonly type: 'question.replied'
+      readonly sessionId: string
+      readonly requestId: string
+      readonly answers: readonly (readonly string[])[]
+    }
   | { readonly type: 'question.rejected'; readonly sessionId: string; readonly requestId: string }
   | { readonly type: 'permission.asked'; readonly sessionId: string; readonly permission: RemotePermission }
   | { readonly type: 'permission.replied'; readonly sessionId: string; readonly requestId: string; readonly reply: string }
-  | { readonly type: 'todo.updated'; readonly sessionId: string; readonly todos: readonly { readonly content: string; readonly status: string; readonly priority: string }[] }
+  | {
+      readonly type: 'todo.updated'
+      readonly sessionId: string
+      readonly todos: readonly { readonly content: string; readonly status: string; readonly priority: string }[]
+    }
   | { readonly type: 'file.edited'; readonly file: string }
   | { readonly type: 'instance.disposed' }
 
 /** The council steps whose context is fixed by the design. */
-export type CouncilPhase = 'interview_draft' | 'interview_vote' | 'interview_refine' | 'prd_draft' | 'prd_vote' | 'prd_refine' | 'beads_draft' | 'beads_vote' | 'beads_refine'
+export type CouncilPhase =
+  | 'interview_draft'
+  | 'interview_vote'
+  | 'interview_refine'
+  | 'prd_draft'
+  | 'prd_vote'
+  | 'prd_refine'
+  | 'beads_draft'
+  | 'beads_vote'
+  | 'beads_refine'
 
 export interface OpencodeAdapter {
   /** Which OpenCode this is: a managed server's random id kept with its data, or host and base URL. Stored with every session. */
@@ -207,7 +230,12 @@ export interface OpencodeAdapter {
   /** Ends the turn at OpenCode: finish `tool-calls`, no error. */
   rejectQuestion(requestId: string, directory: string, options?: CallOptions): Promise<void>
   listPendingPermissions(directory: string, options?: CallOptions): Promise<readonly RemotePermission[]>
-  replyPermission(requestId: string, directory: string, reply: 'once' | 'always' | 'reject', options?: CallOptions & { readonly message?: string }): Promise<void>
+  replyPermission(
+    requestId: string,
+    directory: string,
+    reply: 'once' | 'always' | 'reject',
+    options?: CallOptions & { readonly message?: string },
+  ): Promise<void>
 
   /** Resolves after the turn has ended; true also for an idle or unknown session. */
   abortSession(sessionId: string, directory: string, options?: CallOptions): Promise<void>

@@ -15,7 +15,14 @@ import type { Kill, KillingStore } from './killing-store.ts'
 
 /** Longer than a lease: the second kernel takes over without waiting. */
 const LATER_MS = 60_000
-const QUESTION = { header: 'Which', question: 'Which one?', options: [{ label: 'A', description: '' }, { label: 'B', description: '' }] }
+const QUESTION = {
+  header: 'Which',
+  question: 'Which one?',
+  options: [
+    { label: 'A', description: '' },
+    { label: 'B', description: '' },
+  ],
+}
 
 const brain: FakeBrain = (turn) => {
   if (!turn.text.includes('<BEAD_STATUS>')) return exampleBrain(turn)
@@ -95,7 +102,13 @@ async function decideWhatWaits(kernel: Kernel, ticketId: string): Promise<void> 
   for (const entry of (await kernel.inbox.list({ ticketId })).items) {
     if (entry.kind === 'gate') {
       const { contentSha256 } = await kernel.tickets.artifact({ ticketId, kind: 'beads' })
-      await kernel.tickets.submitGate({ ticketId, gateId: entry.id, action: 'approve', actionId: 'approve', expectedContentSha256: contentSha256 })
+      await kernel.tickets.submitGate({
+        ticketId,
+        gateId: entry.id,
+        action: 'approve',
+        actionId: 'approve',
+        expectedContentSha256: contentSha256,
+      })
     }
     if (entry.kind === 'question') await kernel.questions.reply({ ticketId, requestId: entry.id, answers: [['A']] }).catch(ignoreAnswered)
   }
@@ -115,9 +128,17 @@ async function checkEnd(world: World, ticketId: string): Promise<void> {
   const turns = await kernel.tickets.turns(ticketId)
   for (const turn of turns) assert.is(turn.receipt, 'settled')
   const { items } = await kernel.events.history({ ticketId, limit: 1000 })
-  assert.equal(items.map((e) => e.seq), items.map((_, i) => i + 1), 'the log has no gap')
+  assert.equal(
+    items.map((e) => e.seq),
+    items.map((_, i) => i + 1),
+    'the log has no gap',
+  )
   assert.equal((await kernel.inbox.list({ ticketId })).items, [], 'nothing waits')
-  assert.equal((await kernel.tickets.sessions(ticketId)).filter((s) => s.state === 'active' || s.state === 'creating'), [], 'no session is left open')
+  assert.equal(
+    (await kernel.tickets.sessions(ticketId)).filter((s) => s.state === 'active' || s.state === 'creating'),
+    [],
+    'no session is left open',
+  )
 }
 
 export type { Store }

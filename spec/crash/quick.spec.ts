@@ -10,14 +10,27 @@ import { runWithCrash } from './quick-crash.ts'
 /** Verbs that a ticket which is never blocked, edited, retried or canceled does not use; other crash specs kill those. */
 const ELSEWHERE = new Set([
   ...['editTicket', 'reattempt', 'block', 'retryTicket', 'continueTicket', 'cancelTicket', 'addPhaseNote', 'adoptSession', 'markStopping'],
-  ...['turnUncertain', 'reopenRequest', 'consumeAnswers', 'consumeCommand', 'dropCommand', 'putSettings', 'confirmAbort', 'renewLeases', 'releaseLeases'],
+  ...[
+    'turnUncertain',
+    'reopenRequest',
+    'consumeAnswers',
+    'consumeCommand',
+    'dropCommand',
+    'putSettings',
+    'confirmAbort',
+    'renewLeases',
+    'releaseLeases',
+  ],
 ])
 const baseline = await runWithCrash(null, null)
 const used = WRITING_VERBS.filter((verb) => (baseline.uses[verb] ?? 0) > 0)
 
 describe('a quick ticket, killed once', (it) => {
   it('uses every writing verb that is not covered elsewhere', () => {
-    assert.equal(WRITING_VERBS.filter((verb) => !used.includes(verb) && !ELSEWHERE.has(verb)), [])
+    assert.equal(
+      WRITING_VERBS.filter((verb) => !used.includes(verb) && !ELSEWHERE.has(verb)),
+      [],
+    )
   })
   for (const verb of used)
     for (const when of ['before', 'after'] as const)

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert'
 import type { OpencodeEvent, OpencodeEventBody, RemoteSession } from '../../core/opencode/adapter.ts'
-import { createEventHub, SILENCE_MS, type EventHub } from '../../core/opencode/event-hub.ts'
+import { createEventHub, SILENCE_MS, type EventHub, type SessionListener } from '../../core/opencode/event-hub.ts'
 import { createFakeClock, type FakeClock } from '../helpers/fake-clock.ts'
 import { describe } from '../helpers/suite.ts'
 
@@ -180,7 +180,9 @@ describe('the event hub', (it) => {
     world.hub.watch('ses_a', () => {
       throw new Error('at once')
     })
-    world.hub.watch('ses_a', async () => Promise.reject(new Error('later')))
+    // A listener that is async by mistake: its rejection must not end the hub either.
+    const late: SessionListener = (() => Promise.reject(new Error('later'))) as unknown as SessionListener
+    world.hub.watch('ses_a', late)
     world.hub.watch('ses_a', (event) => seen.push(event.type))
     world.connections[0]?.push(busy('ses_a'))
     world.connections[0]?.push(busy('ses_a'))

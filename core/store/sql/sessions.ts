@@ -35,7 +35,10 @@ export const sessionVerbs = (context: Context): SessionVerbs => ({
   pendingAborts: () => list(context, 'abort_pending = 1'),
   confirmAbort: async ({ at, ticketId, nonce }) => {
     const batch = new Batch(context, 'confirmAbort', { ticketId, at, nonce })
-    batch.appendEach('session.aborted', { data: "json_object('sessionId', session_id)", from: 'sessions WHERE nonce = :nonce AND abort_pending = 1' })
+    batch.appendEach('session.aborted', {
+      data: "json_object('sessionId', session_id)",
+      from: 'sessions WHERE nonce = :nonce AND abort_pending = 1',
+    })
     await batch.run('UPDATE sessions SET abort_pending = 0 WHERE nonce = :nonce').commit()
   },
 })
