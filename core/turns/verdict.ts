@@ -100,12 +100,16 @@ export const isFinal = (m: RemoteMessage): boolean =>
   m.completedAt !== undefined && (m.error !== undefined || (m.finish !== undefined && !NOT_FINAL.has(m.finish)))
 
 function absent(facts: TurnFacts): Verdict {
-  const late = facts.youngerProcess || facts.msSincePost === null || facts.msSincePost >= ADMISSION_WINDOW_MS
+  const late = isLate(facts)
   if (facts.posts > 0 && !late) return { row: 4, chains: 0, do: 'wait', ms: ADMISSION_WINDOW_MS - (facts.msSincePost ?? 0) }
   if (facts.stopping) return settle(4, howStopped(facts), NO_CHAIN)
   if (facts.posts >= MAX_POSTS) return settle(4, 'not_started', NO_CHAIN)
   return { row: 4, chains: 0, do: 'post', restart: false }
 }
+
+/** What the last POST was to bring will not come any more. */
+const isLate = (facts: TurnFacts): boolean =>
+  facts.youngerProcess || facts.msSincePost === null || facts.msSincePost >= ADMISSION_WINDOW_MS
 
 function undisturbed(facts: TurnFacts, chain: Chain): Verdict {
   const last = chain.answer.at(-1)
@@ -116,6 +120,8 @@ function undisturbed(facts: TurnFacts, chain: Chain): Verdict {
   if (last) return settle(8, facts.stopping ? howStopped(facts) : 'interrupted', chain)
   if (facts.stopping) return settle(9, howStopped(facts), chain)
   if (chain.newestUser && facts.restarts === 0) return { row: 9, chains: chain.chains, do: 'post', restart: true }
+  // A directory that OpenCode opens only now may take seconds to begin; given up too early, it would be asked twice.
+  if (!isLate(facts)) return { row: 9, chains: chain.chains, do: 'wait', ms: ADMISSION_WINDOW_MS - (facts.msSincePost ?? 0) }
   return settle(9, 'not_started', chain)
 }
 

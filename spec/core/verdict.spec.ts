@@ -112,6 +112,8 @@ describe('the verdict on a turn that runs, or stands still', (it) => {
   it('9: stored and never started: the stored bytes once more, and only once', () => {
     assert.equal(of([ours]), [9, 'post', true])
     assert.equal(of([ours], { restarts: 1 }), [9, 'settle', 'not_started'])
+    assert.equal(of([ours], { restarts: 1, msSincePost: 5_000 }), [9, 'wait', 25_000])
+    assert.equal(of([ours], { restarts: 1, msSincePost: 5_000, youngerProcess: true }), [9, 'settle', 'not_started'])
     assert.equal(of([ours], { stopping: 'deadline' }), [9, 'settle', 'aborted'])
   })
   it('9: not while another user message is the newest', () => {
