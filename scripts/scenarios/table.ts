@@ -54,7 +54,7 @@ const openCodeDied: Readonly<Record<PointName, (point: PointName) => readonly Pr
   'nothing stored': (point) => [once(point)],
   'slot claimed': (point) => [once(point)],
   intended: (point) => [once(point)],
-  posted: (point) => [once(point, 2)],
+  posted: (point) => [once(point, 3)],
   'answered 204': raced,
   message: raced,
   parts: raced,
