@@ -1,6 +1,7 @@
 /** `npm run new-phase NAME [-- --after PHASE] [--pipeline quick]`: a phase's file from the template, its import, line and row. */
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { LoopTroopError, fail, messageOf } from '#core'
 import { namesOf } from './new-phase/names.ts'
@@ -69,10 +70,17 @@ const report = ({ id, file, label, artifact }: PhaseNames, { pipeline, follows }
     'The id is stored with every ticket that runs it: rename it now or never.',
   ].join('\n')
 
-try {
-  console.log(addPhase(readOptions(process.argv.slice(2))))
-} catch (error) {
-  console.error(messageOf(error))
-  if (error instanceof LoopTroopError) console.error(`→ ${error.hint}`)
-  process.exitCode = 1
+/** What was made and what to do next; throws before anything is written. */
+export const newPhase = (argv: readonly string[]): string => addPhase(readOptions(argv))
+
+function main(argv: readonly string[]): void {
+  try {
+    console.log(newPhase(argv))
+  } catch (error) {
+    console.error(messageOf(error))
+    if (error instanceof LoopTroopError) console.error(`→ ${error.hint}`)
+    process.exitCode = 1
+  }
 }
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) main(process.argv.slice(2))

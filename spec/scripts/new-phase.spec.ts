@@ -6,11 +6,12 @@ import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import * as assert from 'uvu/assert'
 import type { PhasePlugin, Pipeline } from '../../plugins/contract.ts'
+import { newPhase } from '../../scripts/new-phase.ts'
 import { checkLayout, describeViolation } from '../helpers/layout.ts'
 import { describe } from '../helpers/suite.ts'
 import { tempFolder } from '../helpers/temp-folder.ts'
 import { startWorld } from '../helpers/world.ts'
-import { approvePlan } from '../core/person.ts'
+import { approvePlan, refusal } from '../core/person.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '../..')
 const exec = promisify(execFile)
@@ -27,7 +28,7 @@ async function copyOfTree(folder: string): Promise<void> {
 const doors = async (): Promise<Readonly<Record<string, string>>> =>
   (JSON.parse(await readFile(path.join(ROOT, 'package.json'), 'utf8')) as { imports: Readonly<Record<string, string>> }).imports
 
-async function newPhase(folder: string, ...args: string[]): Promise<{ code: number; output: string }> {
+async function runNewPhase(folder: string, ...args: string[]): Promise<{ code: number; output: string }> {
   const command = ['--import', 'tsx', path.join(ROOT, 'scripts/new-phase.ts'), ...args, '--dir', folder]
   try {
     return { code: 0, output: (await exec(process.execPath, command, { cwd: ROOT })).stdout }
@@ -43,11 +44,11 @@ describe('npm run new-phase', (it) => {
   it('makes a phase that the layout check, the loader and the pipeline accept', async () => {
     await using folder = await tempFolder('new-phase')
     await copyOfTree(folder.path)
-    const made = await newPhase(folder.path, 'REVIEWING_CHANGES', '--after', 'CODING')
+    const made = await runNewPhase(folder.path, 'REVIEWING_CHANGES', '--after', 'CODING')
     assert.is(made.code, 0, made.output)
     assert.match(made.output, /REVIEWING_CHANGES runs after coding in quick/)
-    const quiet = await newPhase(folder.path, 'taking-a-breath')
-    assert.match(quiet.output, /TAKING_A_BREATH runs after integratingChanges in quick/)
+    const quiet = newPhase(['taking-a-breath', '--dir', folder.path])
+    assert.match(quiet, /TAKING_A_BREATH runs after integratingChanges in quick/)
 
     const files = await listed(folder.path)
     const sources = await Promise.all(files.map(async (f) => [`phases/${f}`, await readFile(path.join(folder.path, 'phases', f), 'utf8')]))
@@ -94,11 +95,12 @@ describe('npm run new-phase', (it) => {
       [['REVIEWING', '--pipeline', 'slow'], /no pipeline slow[^]*quick/],
       [['REVIEWING', '--wrong'], /`arguments`/],
     ]
-    const replies = await Promise.all(refused.map(([args]) => newPhase(folder.path, ...args)))
-    for (const [i, [args, words]] of refused.entries()) {
-      assert.is(replies[i]?.code, 1, args.join(' '))
-      assert.match(replies[i]?.output ?? '', words)
+    for (const [args, words] of refused) {
+      const { error } = await refusal(() => newPhase([...args, '--dir', folder.path]))
+      assert.match(`${error.message} ${error.hint}`, words)
     }
+    const { code, output } = await runNewPhase(folder.path, 'CODING')
+    assert.equal([code, /→ /.test(output)], [1, true])
     assert.equal([await listed(folder.path), await readFile(path.join(folder.path, 'phases/index.ts'), 'utf8')], before)
   })
 })

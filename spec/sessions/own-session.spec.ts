@@ -13,7 +13,7 @@ import { makeDirectory, startFakeOpencode } from '../helpers/opencode.ts'
 import { describe } from '../helpers/suite.ts'
 import { openFileHome } from '../store/file-home.ts'
 import { startedWorld } from '../suites/store/home.ts'
-import { refusal } from './person.ts'
+import { refusal } from '../core/person.ts'
 
 /** A driver with a fake OpenCode and a clock of its own; OpenCode's answers come in real time. */
 async function setUp() {
