@@ -18,6 +18,8 @@ import {
 import type { EventSource as EventSourceOfNode } from 'eventsource'
 import type { AppRouter } from './app.ts'
 
+export { DurableEventSchema, EVENT_TYPES, EVENTS_VERSION, LiveEventSchema } from '#core/events'
+export type { DurableEvent, EventData, EventType, LiveEvent } from '#core/events'
 export type { AppRouter } from './app.ts'
 /** Consumers that export an inferred client need the name. */
 export type { Ctx } from './trpc.ts'

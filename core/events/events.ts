@@ -1,107 +1,202 @@
 /**
- * The durable events of a ticket. A verb of the store appends them in the transaction that makes them true, numbered
+ * The durable events of a ticket, as schemas: the types follow from them, clients can check what they get, and the
+ * reference page is made of them. A verb of the store appends events in the transaction that makes them true, numbered
  * 1, 2, 3 … per ticket. What is live only (deltas, snapshots of open parts) is in `live.ts` and is never numbered.
  */
+import * as v from 'valibot'
 import type { Json } from '#plugins/contract'
-import type { RemoteError, Tokens, ToolState } from '../opencode/adapter.ts'
-import type { BlockedAction, TicketStatus, WaitingFor } from '../ticket.ts'
+import type { Tokens } from '../opencode/adapter.ts'
+import { BLOCKED_ACTIONS, TICKET_STATUSES, WAITING_FOR } from '../ticket.ts'
 
+/**
+ * Raised when a field is taken away or changes its meaning. New types and new fields do not raise it: a reader skips a
+ * type that it does not know.
+ */
+export const EVENTS_VERSION = 1
+
+const text = v.string()
+const number = v.number()
+const orNull = <S extends v.GenericSchema>(schema: S) => v.nullable(schema)
+const maybe = <S extends v.GenericSchema>(schema: S) => v.exactOptional(schema)
+const list = <S extends v.GenericSchema>(item: S) => v.pipe(v.array(item), v.readonly())
+const json = v.unknown() as unknown as v.GenericSchema<Json, Json>
+const tokens = orNull(
+  v.object({ input: number, output: number, reasoning: number, cacheRead: number, cacheWrite: number }) satisfies v.GenericSchema<Tokens>,
+)
+const remoteError = v.object({
+  name: text,
+  message: text,
+  statusCode: maybe(number),
+  retryable: maybe(v.boolean()),
+  resetAt: maybe(number),
+})
+
+/** Where in the pipeline. */
+const phase = { phase: text, attempt: number }
 /** Whose turn an event belongs to. */
-type OfTurn = { readonly turnId: string; readonly phase: string; readonly attempt: number; readonly prompt: string }
-type OfPhase = { readonly phase: string; readonly attempt: number }
+const turn = { turnId: text, ...phase, prompt: text }
+/** Part of a turn's answer; `owner` is the sub-agent's session, null when it is the turn's own. */
+const part = { ...turn, partId: text }
+const owner = orNull(text)
 
-export interface EventData {
-  'ticket.created': { title: string; pipeline: string }
-  'ticket.updated': { fields: readonly string[] }
-  'ticket.started': {
-    pipeline: string
-    branch: string
-    baseCommit: string
-    phases: readonly { phase: string; label: string; group: string }[]
-  }
-  'ticket.status': { status: TicketStatus; waitingFor?: WaitingFor; until?: number }
-  'ticket.blocked': OfPhase & { code: string; message: string; hint: string; actions: readonly BlockedAction[]; evidence?: Json }
-  'ticket.command': { kind: string; actionId: string }
-  'phase.entered': OfPhase & { label: string; visits: number; reason: string }
-  'phase.left': OfPhase & { outcome: string; next: string | null }
-  'attempt.failed': OfPhase & { kind: string; code: string; message: string; again: number | null }
-  'session.created': OfPhase & { sessionId: string; slot: Json }
-  /** OpenCode confirmed that a session that was given up has stopped. */
-  'session.aborted': { sessionId: string | null }
-  'session.ended': { sessionId: string | null; how: string; reason: string }
-  'turn.intended': OfTurn & { ordinal: number; model: string; sessionId: string; reason: string }
-  /** `row` of the verdict table that said to post; null when the store does not know it. */
-  'turn.sent': OfTurn & { post: number; row: number | null }
-  'turn.admitted': OfTurn
-  /** Taken up after a restart, and found running: nothing was sent. */
-  'turn.rejoined': OfTurn & { status: string }
-  'turn.settled': OfTurn & {
-    how: string
-    finish: string | null
-    text: string
-    tokens: Tokens | null
-    cost: number | null
-    error: RemoteError | null
-    ms: number
-    /** Of the verdict table that settled it; null when no look at the messages did. */
-    row: number | null
-  }
-  'turn.uncertain': OfTurn & { problem: string; evidence: Json }
-  'turn.ran_twice': OfTurn & { chains: number }
-  'turn.unverified': OfTurn & { problem: string }
-  'turn.verified': OfTurn & { ms: number }
-  'turn.silent': OfTurn & { ms: number }
-  'prompt.invalid': OfPhase & { prompt: string; turnId: string; problem: string; again: boolean }
-  'prompt.recorded': OfPhase & { prompt: string; ok: boolean; why: string | null; repairs: readonly string[] }
-  text: OfTurn & { partId: string; text: string; owner: string | null }
-  reasoning: OfTurn & { partId: string; text: string; owner: string | null }
-  tool: OfTurn & {
-    partId: string
-    tool: string
-    state: ToolState
-    title: string | null
-    input: Json
-    output: string | null
-    cut: boolean
-    owner: string | null
-  }
-  'step.finished': OfTurn & { partId: string; reason: string; tokens: Tokens | null; cost: number | null; owner: string | null }
-  'session.status': OfTurn & { status: string; attempt?: number; message?: string; next?: number }
-  'session.error': OfTurn & { error: RemoteError }
-  todo: OfTurn & { todos: readonly { content: string; status: string; priority: string }[] }
-  'file.edited': { file: string }
-  'question.asked': OfPhase & { requestId: string; sessionId: string; questions: Json }
-  'question.closed': { requestId: string; how: string; answers: Json; reason: string | null }
-  'question.detached': { requestId: string; reason: string }
-  'permission.asked': OfPhase & { requestId: string; sessionId: string; permission: string; patterns: readonly string[] }
-  'permission.closed': { requestId: string; how: string; reason: string | null }
-  'gate.opened': OfPhase & {
-    gateId: string
-    title: string
-    kind: string
-    actions: readonly string[]
-    artifact: string | null
-    sha256: string | null
-  }
-  'gate.decided': OfPhase & { gateId: string; action: string; sha256: string | null }
-  'gate.closed': { gateId: string; reason: string }
-  'artifact.saved': OfPhase & { kind: string; revision: number; sha256: string; bytes: number }
-  'item.changed': { id: string; title: string; state: string; iteration: number; commit: string | null }
-  'step.recorded': OfPhase & { name: string }
-  'command.finished': OfPhase & {
-    name: string
-    command: string
-    exitCode: number | null
-    timedOut: boolean
-    output: string
-    durationMs: number
-  }
-  'context.trimmed': OfPhase & { prompt: string; trims: readonly { source: string; before: number; after: number; how: string }[] }
-  'lease.waiting': { holder: string | null }
-  recovered: { found: string; did: string }
-  plugin: OfPhase & { name: string; data: Json }
-}
-export type EventType = keyof EventData
+const of = <E extends v.ObjectEntries>(what: string, entries: E) => v.pipe(v.object(entries), v.description(what))
+
+export const EVENTS = {
+  'ticket.created': of('A ticket was made, as a draft.', { title: text, pipeline: text }),
+  'ticket.updated': of('Fields of a draft were changed.', { fields: list(text) }),
+  'ticket.started': of('Pipeline and settings are pinned, the worktree has its branch.', {
+    pipeline: text,
+    branch: text,
+    baseCommit: text,
+    phases: list(v.object({ phase: text, label: text, group: text })),
+  }),
+  'ticket.status': of('The status changed; `until` (epoch milliseconds) when it waits for a time.', {
+    status: v.picklist(TICKET_STATUSES),
+    waitingFor: maybe(v.picklist(WAITING_FOR)),
+    until: maybe(number),
+  }),
+  'ticket.blocked': of('Nothing goes on until a person takes one of `actions`.', {
+    ...phase,
+    code: text,
+    message: text,
+    hint: text,
+    actions: list(v.picklist(BLOCKED_ACTIONS)),
+    evidence: maybe(json),
+  }),
+  'ticket.command': of('A person asked for something; the driver acts on it.', { kind: text, actionId: text }),
+  'phase.entered': of('An attempt of a phase began.', { ...phase, label: text, visits: number, reason: text }),
+  'phase.left': of('A phase ended with an outcome; `next` is null at the end of the pipeline.', {
+    ...phase,
+    outcome: text,
+    next: orNull(text),
+  }),
+  'attempt.failed': of('An attempt failed; `again` (epoch milliseconds) is when the next one begins, null when none does.', {
+    ...phase,
+    kind: text,
+    code: text,
+    message: text,
+    again: orNull(number),
+  }),
+  'session.created': of('An OpenCode session is owned by a slot.', { ...phase, sessionId: text, slot: json }),
+  'session.aborted': of('OpenCode confirmed that a session that was given up has stopped.', { sessionId: orNull(text) }),
+  'session.ended': of('A session is done or given up.', { sessionId: orNull(text), how: text, reason: text }),
+  'turn.intended': of('The exact request is stored; nothing was sent yet.', {
+    ...turn,
+    ordinal: number,
+    model: text,
+    sessionId: text,
+    reason: text,
+  }),
+  'turn.sent': of('A POST was made. `row` of the verdict table said so; null when the store does not know it.', {
+    ...turn,
+    post: number,
+    row: orNull(number),
+  }),
+  'turn.admitted': of("Our message was seen in OpenCode's store.", turn),
+  'turn.rejoined': of('Taken up after a restart, and found running: nothing was sent.', { ...turn, status: text }),
+  'turn.settled': of('The receipt: what became of the turn. `row` of the verdict table settled it; null when no look at messages did.', {
+    ...turn,
+    how: text,
+    finish: orNull(text),
+    text,
+    tokens,
+    cost: orNull(number),
+    error: orNull(remoteError),
+    ms: number,
+    row: orNull(number),
+  }),
+  'turn.uncertain': of('What became of the turn cannot be found out; a person decides.', { ...turn, problem: text, evidence: json }),
+  'turn.ran_twice': of('OpenCode answered the same message more than once.', { ...turn, chains: number }),
+  'turn.unverified': of('OpenCode cannot be asked about the turn now.', { ...turn, problem: text }),
+  'turn.verified': of('It can be asked again, after so many milliseconds.', { ...turn, ms: number }),
+  'turn.silent': of('No sign from the model for so many milliseconds.', { ...turn, ms: number }),
+  'prompt.invalid': of('An answer did not fit the schema; `again` when the model is told so.', {
+    ...phase,
+    prompt: text,
+    turnId: text,
+    problem: text,
+    again: v.boolean(),
+  }),
+  'prompt.recorded': of('The value of a prompt is recorded; `repairs` says what was mended in the answer.', {
+    ...phase,
+    prompt: text,
+    ok: v.boolean(),
+    why: orNull(text),
+    repairs: list(text),
+  }),
+  text: of('A finished text of an answer. It closes the part that deltas and snapshots told of.', { ...part, text, owner }),
+  reasoning: of('A finished reasoning of an answer. It closes its part.', { ...part, text, owner }),
+  tool: of('A tool call in another state; `cut` when the output was too long and its middle is left out.', {
+    ...part,
+    tool: text,
+    state: v.picklist(['pending', 'running', 'completed', 'error']),
+    title: orNull(text),
+    input: json,
+    output: orNull(text),
+    cut: v.boolean(),
+    owner,
+  }),
+  'step.finished': of('One request to the model ended.', { ...part, reason: text, tokens, cost: orNull(number), owner }),
+  'session.status': of(
+    'OpenCode waits for the provider: `attempt` is the number of its try, `next` when the next one is (epoch milliseconds).',
+    {
+      ...turn,
+      status: text,
+      message: maybe(text),
+      next: maybe(number),
+    },
+  ),
+  'session.error': of('OpenCode told of an error.', { ...turn, error: remoteError }),
+  todo: of("The agent's own list.", { ...turn, todos: list(v.object({ content: text, status: text, priority: text })) }),
+  'file.edited': of('The agent edited a file.', { file: text }),
+  'question.asked': of('The model asks a person.', { ...phase, requestId: text, sessionId: text, questions: json }),
+  'question.closed': of('A question is answered, rejected or void.', { requestId: text, how: text, answers: json, reason: orNull(text) }),
+  'question.detached': of('OpenCode no longer asks it; an answer goes into the next prompt.', { requestId: text, reason: text }),
+  'permission.asked': of('The model asks for a permission.', {
+    ...phase,
+    requestId: text,
+    sessionId: text,
+    permission: text,
+    patterns: list(text),
+  }),
+  'permission.closed': of('A permission is given, refused or void.', { requestId: text, how: text, reason: orNull(text) }),
+  'gate.opened': of('A person has to decide; `sha256` is of the artifact that is decided on.', {
+    ...phase,
+    gateId: text,
+    title: text,
+    kind: text,
+    actions: list(text),
+    artifact: orNull(text),
+    sha256: orNull(text),
+  }),
+  'gate.decided': of('A person decided.', { ...phase, gateId: text, action: text, sha256: orNull(text) }),
+  'gate.closed': of('A gate is void.', { gateId: text, reason: text }),
+  'artifact.saved': of('A revision of a document is stored.', { ...phase, kind: text, revision: number, sha256: text, bytes: number }),
+  'item.changed': of('A bead (a unit of work) changed.', { id: text, title: text, state: text, iteration: number, commit: orNull(text) }),
+  'step.recorded': of('A named effect of a phase is done and recorded.', { ...phase, name: text }),
+  'command.finished': of('A command of the project ended.', {
+    ...phase,
+    name: text,
+    command: text,
+    exitCode: orNull(number),
+    timedOut: v.boolean(),
+    output: text,
+    durationMs: number,
+  }),
+  'context.trimmed': of('The context of a prompt was too long: what was cut, in tokens.', {
+    ...phase,
+    prompt: text,
+    trims: list(v.object({ source: text, before: number, after: number, how: text })),
+  }),
+  'lease.waiting': of("It waits for the project's execution lease.", { holder: orNull(text) }),
+  recovered: of('A start found the ticket in mid-work.', { found: text, did: text }),
+  plugin: of('What a phase plugin emits itself.', { ...phase, name: text, data: json }),
+} as const
+
+export type EventType = keyof typeof EVENTS
+/** The data of each type. */
+export type EventData = { readonly [T in EventType]: v.InferOutput<(typeof EVENTS)[T]> }
+export const EVENT_TYPES = Object.keys(EVENTS) as readonly EventType[]
 
 /** An event before it has a number. */
 export type NewEvent = { [T in EventType]: { readonly type: T; readonly data: EventData[T]; readonly key?: string } }[EventType]
@@ -109,6 +204,12 @@ export type NewEvent = { [T in EventType]: { readonly type: T; readonly data: Ev
 export type DurableEvent = {
   [T in EventType]: { readonly seq: number; readonly id: string; readonly type: T; readonly at: number; readonly data: EventData[T] }
 }[EventType]
+
+/** Checks one event as it comes over the wire; fails for a type that this version does not know. */
+export const DurableEventSchema = v.variant(
+  'type',
+  EVENT_TYPES.map((type) => v.object({ seq: number, id: text, type: v.literal(type), at: number, data: EVENTS[type] })),
+) as unknown as v.GenericSchema<DurableEvent, DurableEvent>
 
 /**
  * `event('text', {…}, key)`. With a key the event is appended once per ticket and key, however often it is seen: the

@@ -10,8 +10,8 @@ export const DIRECTIONS: Readonly<Record<string, readonly string[]>> = {
   plugins: [],
   core: ['#plugins/contract', '#plugins/errors'],
   phases: ['#plugins', '#plugins/contract', '#plugins/errors'],
-  router: ['#core', '#plugins/contract'],
-  scripts: ['#core', '#plugins', '#plugins/contract', '#plugins/errors', '#phases', '#router'],
+  router: ['#core', '#plugins/contract', '#core/events'],
+  scripts: ['#core', '#core/events', '#plugins', '#plugins/contract', '#plugins/errors', '#phases', '#router'],
 }
 
 /** Package → the only places (files, or folders with a slash at the end) in core, plugins, phases and router that may import it. */
