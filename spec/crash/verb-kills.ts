@@ -1,7 +1,4 @@
-/**
- * The whole `quick` ticket, killed before and after the first use of every writing verb of the store that it uses, and
- * taken up by a second kernel: it completes, nothing is asked of the model twice, nothing is lost.
- */
+/** One test for each writing verb of the store that a quick ticket uses: killed before or after its first use. */
 import * as assert from 'uvu/assert'
 import { describe } from '../helpers/suite.ts'
 import { WRITING_VERBS } from './killing-store.ts'
@@ -22,24 +19,25 @@ const ELSEWHERE = new Set([
     'releaseLeases',
   ],
 ])
-const baseline = await runWithCrash(null, null)
-const used = WRITING_VERBS.filter((verb) => (baseline.uses[verb] ?? 0) > 0)
 
-describe('a quick ticket, killed once', (it) => {
-  it('uses every writing verb that is not covered elsewhere', () => {
-    assert.equal(
-      WRITING_VERBS.filter((verb) => !used.includes(verb) && !ELSEWHERE.has(verb)),
-      [],
-    )
-  })
-  for (const verb of used)
-    for (const when of ['before', 'after'] as const)
+export async function describeVerbKills(when: 'before' | 'after'): Promise<void> {
+  const baseline = await runWithCrash(null, null)
+  const used = WRITING_VERBS.filter((verb) => (baseline.uses[verb] ?? 0) > 0)
+  describe(`a quick ticket, killed once ${when} a verb`, (it) => {
+    it('uses every writing verb that is not covered elsewhere', () => {
+      assert.equal(
+        WRITING_VERBS.filter((verb) => !used.includes(verb) && !ELSEWHERE.has(verb)),
+        [],
+      )
+    })
+    for (const verb of used)
       it(
-        `${when} the first ${verb} completes, each turn asked once`,
+        `${when} the first ${verb}: it completes, each turn asked once`,
         async () => {
           const { died } = await runWithCrash({ verb, when, nth: 1 }, baseline.requests)
           assert.ok(died || ELSEWHERE.has(verb))
         },
         { timeoutMs: 40_000 },
       )
-})
+  })
+}
