@@ -1,6 +1,8 @@
 /** A phase that comes as an npm package, named in a configuration, between two built-ins: it behaves as they do. */
 import { mkdir, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import path from 'node:path'
+import { pathToFileURL } from 'node:url'
 import * as assert from 'uvu/assert'
 import type { TicketView } from '../../core/kernel-api.ts'
 import { SETTING_NAMES } from '../../core/settings.ts'
@@ -106,7 +108,11 @@ describe('a plugin from outside', (it) => {
       const broken = await run(world, 'break')
       assert.equal([broken.blocked?.code, broken.blocked?.message], ['PLUGIN_FAILED', '[phase CHECKING_LICENCES] x is not a function'])
 
-      // The harness of this copy tests the plugin of that one.
+      // The packed harness tests it as its author would; so does this copy's.
+      const door = createRequire(path.join(folder.path, 'scratch/package.json')).resolve('looptroop/plugin/testing')
+      const packed = (await import(pathToFileURL(door).href)) as { testPhase: typeof testPhase }
+      const read = await packed.testPhase(plugin, { files: { LICENSE: 'MIT' } })
+      assert.equal([read.outcome, read.violations], [{ outcome: 'done', output: { fine: true } }, []])
       const report = await testPhase(plugin, { ticket: { title: 'give up' } })
       assert.not.ok(report.error instanceof GiveUp)
       assert.match(String(report.error), /GiveUp: no licence/)
