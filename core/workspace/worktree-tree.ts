@@ -1,6 +1,5 @@
 /** The content of a worktree: what changed, its fingerprint, its difference, and back to a commit. */
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fail } from '../errors.ts'
 import type { Clock } from '../ports.ts'
@@ -21,9 +20,12 @@ export async function treeState(place: Place): Promise<string> {
   return `${head}:${await writeTree(place)}`
 }
 
-/** The worktree as a tree object, made in an index of its own: the worktree's own index is not touched. */
+/**
+ * The worktree as a tree object, made in an index of its own: the worktree's own index is not touched. It lies in the
+ * worktree's administrative folder, so that what a killed process leaves goes with the worktree.
+ */
 export async function writeTree(place: Place, from = 'HEAD', paths?: readonly string[]): Promise<string> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'looptroop-index-'))
+  const folder = await mkdtemp(path.join(place.gitDir, 'looptroop-index-'))
   const env = { GIT_INDEX_FILE: path.join(folder, 'index') }
   try {
     await place.git(['read-tree', from], { env })
