@@ -180,10 +180,18 @@ async function testOn(repo: string, branch: string): Promise<string> {
   }
 }
 
+/** Ours carry what to do; so does what the server answered. */
+function hintOf(error: unknown): string | undefined {
+  if (error instanceof LoopTroopError) return error.code === 'INTERNAL' ? undefined : error.hint
+  const data: unknown = (error as { data?: unknown } | null)?.data
+  return (data as { hint?: string } | null | undefined)?.hint
+}
+
 try {
   await main(process.argv.slice(2))
 } catch (error) {
   console.error(`\n✘ ${messageOf(error)}`)
-  if (error instanceof LoopTroopError && error.code !== 'INTERNAL') console.error(`→ ${error.hint}`)
+const hint = hintOf(error)
+  if (hint !== undefined) console.error(`→ ${hint}`)
   process.exitCode = 1
 }
