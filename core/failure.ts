@@ -92,7 +92,12 @@ const HOW_KIND: Record<Exclude<SettledHow, 'finished'>, FailureKind> = {
   lost: 'lost',
 }
 /** We stopped it ourselves, and why is stored: that says more than how it then ended. */
-const STOPPED_KIND: Readonly<Record<string, FailureKind>> = { deadline: 'timed_out', retry_limit: 'provider' }
+const STOPPED_KIND: Readonly<Record<string, FailureKind>> = {
+  deadline: 'timed_out',
+  retry_limit: 'provider',
+  // Our own stop of an attempt, of which a crash left only this half: why it was stopped is not known any more.
+  cancel: 'interrupted',
+}
 /** Finish words for "cut off by the output limit". */
 const TRUNCATED: ReadonlySet<string> = new Set(['length', 'max_tokens', 'output_limit', 'token_limit'])
 

@@ -51,7 +51,6 @@ export async function promptVerb<T>(run: RunContext, name: string, options: Prom
   const end = await journal.busy(async () => {
     const begun = { ...journal.at, name, slot: asked.slot, inputHash, at: driving.clock.now() }
     const record = known ?? (await driving.store.beginPrompt(driving.fence, begun))
-    await run.assertModel(asked.model)
     return converse(run, asked, record)
   })
   if (end.do === 'wait') return journal.park(name, { waitingFor: 'time', until: end.until })
@@ -163,6 +162,8 @@ async function send<T>(
   asked: Asked<T>,
   { next, care }: { next: Extract<NextTurn<T>, { do: 'send' }>; care: TurnCare },
 ): Promise<TurnRecord> {
+  // Only before something new is sent: a turn under way is not given up because a list of models cannot be read.
+  await run.assertModel(asked.model)
   const { driving, journal, workspace } = run
   const own = {
     slot: asked.slot,
