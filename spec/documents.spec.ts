@@ -2,12 +2,16 @@
 import { existsSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import * as assert from 'uvu/assert'
-import { ERROR_CODES } from '../core/errors.ts'
+import { execFileSync } from 'node:child_process'
+import { ERROR_CODES, fail } from '../core/errors.ts'
 import { describe } from './helpers/suite.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '..')
 const read = (name: string): string => readFileSync(path.join(ROOT, name), 'utf8')
 const DOCUMENTS = ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md']
+
+/** A row of the table, not its ruler (a formatter may widen that). */
+const isRow = (line: string): boolean => line.startsWith('|') && !/^[| :-]+$/.test(line)
 
 describe('the documents', (it) => {
   it('link only to what is there', () => {
@@ -34,7 +38,16 @@ describe('the documents', (it) => {
       [],
     )
   })
-  it('errors say what to do, in words', () => {
-    for (const code of ERROR_CODES) assert.match(code, /^[A-Z_]+$/)
+  it('show the scenario table as it is', () => {
+    const shown = /<!-- scenarios -->\n([^]*?)<!-- \/scenarios -->/.exec(read('ARCHITECTURE.md'))?.[1] ?? ''
+    const cells = (text: string): string[] => text.replace(/ +/g, ' ').trim().split('\n')
+    const told = execFileSync(process.execPath, ['--import', 'tsx', 'scripts/scenarios.ts', '--print'], { cwd: ROOT, encoding: 'utf8' })
+    assert.equal(cells(shown).filter(isRow), cells(told).filter(isRow))
+  })
+  it('errors say what happened and what to do', () => {
+    for (const code of ERROR_CODES) {
+      const error = fail(code, {})
+      assert.ok(error.message.length > 5 && error.hint.length > 5, code)
+    }
   })
 })
