@@ -20,6 +20,8 @@ export interface Inspection {
     readonly pendingAborts: readonly string[]
   }[]
   readonly recovery: RecoveryReport
+  /** What the last start found and did; null when none was finished. */
+  readonly lastStart: RecoveryReport | null
   /** The app database itself could not be opened. */
   readonly problem: string | null
 }
@@ -33,13 +35,14 @@ export async function inspectStores(options: {
   const { stores, clock, chance } = options
   const none: RecoveryReport = { at: clock.now(), tickets: [], opencode: 'not asked', sessions: [], counts: {}, problems: [] }
   const app = await stores.openApp(options.databaseUrl).catch(messageOf)
-  if (typeof app === 'string') return { projects: [], recovery: none, problem: app }
+  if (typeof app === 'string') return { projects: [], recovery: none, lastStart: null, problem: app }
   const projects = new Projects({ app, stores, clock, chance })
   try {
     await projects.openAll()
     const recovery = await observeRecovery({ projects, clock, me: thisProcess(chance) })
     const found = await Promise.all(projects.open().map(inspectProject))
-    return { projects: found, recovery, problem: null }
+    const kept = await app.meta('recovery')
+    return { projects: found, recovery, lastStart: kept === null ? null : (JSON.parse(kept) as RecoveryReport), problem: null }
   } finally {
     await projects.close()
     await app.close()

@@ -46,7 +46,14 @@ export async function createKernel(options: KernelOptions): Promise<Kernel> {
   const models = createModelList(opencode.adapter, clock)
   const me = thisProcess(chance)
   const leases = new Leases(me, clock)
-  const startUp = await StartUp.observe({ projects, opencode, leases, clock, me })
+  const startUp = await StartUp.observe({
+    projects,
+    opencode,
+    leases,
+    clock,
+    me,
+    save: (report) => app.putMeta('recovery', JSON.stringify(report)),
+  })
   const worker = new Worker({
     leases,
     startUp,

@@ -25,6 +25,8 @@ export interface StartUpEnv {
   readonly leases: Leases
   readonly clock: Clock
   readonly me: Owner
+  /** Keeps the finished report for the morning after. */
+  readonly save: (report: RecoveryReport) => Promise<void>
 }
 
 /** More than any OpenCode is expected to have; a list that is full proves no absence. */
@@ -78,6 +80,7 @@ export class StartUp {
       const byProject = await Promise.all(this.#env.projects.open().map((project) => classifyProject(this.#env, project, remote)))
       this.#say({ opencode: null, sessions: byProject.flat() })
       this.#classified = true
+      await this.#env.save(this.#report)
     } catch (error) {
       this.#say({ opencode: messageOf(error) })
     }

@@ -14,6 +14,7 @@ export interface DoctorReport {
   readonly checks: readonly Finding[]
   readonly projects: Inspection['projects']
   readonly recovery: Inspection['recovery']
+  readonly lastStart: Inspection['lastStart']
 }
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -28,7 +29,12 @@ export async function examine(env: Env): Promise<DoctorReport> {
   const surroundings = await checkSurroundings(env, dataDir)
   const databaseUrl = env['LOOPTROOP_DATABASE_URL'] ?? `file:${path.join(dataDir, 'looptroop.db')}`
   const [opencode, stored] = await Promise.all([opencodeFindings(env, dataDir), storedThings(databaseUrl)])
-  return { checks: [...surroundings, ...opencode, ...ticketFindings(stored)], projects: stored.projects, recovery: stored.recovery }
+  return {
+    checks: [...surroundings, ...opencode, ...ticketFindings(stored)],
+    projects: stored.projects,
+    recovery: stored.recovery,
+    lastStart: stored.lastStart,
+  }
 }
 
 /** Carries out what can be mended; with `dry` only says it. */
@@ -49,6 +55,7 @@ function storedThings(databaseUrl: string): Promise<Inspection> {
     return Promise.resolve({
       projects: [],
       recovery: { at: Date.now(), tickets: [], opencode: 'not asked', sessions: [], counts: {}, problems: [] },
+      lastStart: null,
       problem: null,
     })
   return inspectStores({
@@ -65,6 +72,7 @@ export function readable(report: DoctorReport): string {
   const lines = report.checks.map(
     (c) => `${SIGN[c.severity]} ${c.id.padEnd(18)} ${c.message}${c.hint ? `\n  ${' '.repeat(18)} → ${c.hint}` : ''}`,
   )
+  if (report.lastStart) lines.push('', lastStartLine(report.lastStart))
   for (const { record, stats } of report.projects) {
     lines.push(
       '',
@@ -85,6 +93,11 @@ export function readable(report: DoctorReport): string {
   }
   return lines.join('\n')
 }
+
+const lastStartLine = ({ at, counts }: NonNullable<DoctorReport['lastStart']>): string =>
+  `The last start (${new Date(at).toISOString()}) found ${Object.entries(counts)
+    .map(([name, n]) => `${name} ${n}`)
+    .join(' · ')}`
 
 async function main(args: readonly string[]): Promise<void> {
   const report = await examine(process.env)
