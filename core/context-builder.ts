@@ -69,7 +69,7 @@ export function assembleCouncilContext(phase: CouncilPhase, state: TicketState):
 const ANSWERS = 'answers_of_the_person'
 
 function partsOf(builder: ContextBuilder, state: TicketState): readonly PromptPart[] {
-  return ticketFirst(typeof builder === 'function' ? builder(state) : slicesOf(builder.slices, state))
+  return ticketFirst(typeof builder === 'function' ? builder(state) : [...slicesOf(builder.slices, state), ...(builder.parts ?? [])])
 }
 
 const ticketFirst = (parts: readonly PromptPart[]): readonly PromptPart[] => [

@@ -144,6 +144,15 @@ export interface EventBatch {
   readonly live: readonly LiveEvent[]
 }
 
+/** An event on the stream of everything. Its own `id` is that of its ticket. */
+export type AnyEvent = DurableEvent & { readonly ticketId: string; readonly projectId: string }
+/** `id` is a vector: one position per project. `gaps`: projects whose database is another one than the id knew, told anew. */
+export interface AllBatch {
+  readonly id: string
+  readonly events: readonly AnyEvent[]
+  readonly gaps: readonly string[]
+}
+
 export interface TicketCalls {
   create(input: {
     projectId: string
@@ -258,6 +267,16 @@ export interface Kernel {
      * the signal aborts. An id of another epoch starts over with the first batch's `live` holding a `gap`.
      */
     follow(input: { ticketId: string; lastEventId?: string | undefined; signal: AbortSignal }): AsyncIterable<EventBatch>
+    /**
+     * Durable events of all projects (or of the given ones), each exactly once, in order per project; without an id from the
+     * first, or with `from: 'now'` only what comes.
+     */
+    followAll(input: {
+      projectIds?: readonly string[] | undefined
+      lastEventId?: string | undefined
+      from?: 'start' | 'now' | undefined
+      signal: AbortSignal
+    }): AsyncIterable<AllBatch>
   }
   recovery(): RecoveryReport
   /** One round: commands, leases, and starting what may run. Specs call it; the server loops over it. */

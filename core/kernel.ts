@@ -15,7 +15,7 @@ import { createHealth } from './calls/health.ts'
 import { eventCalls } from './calls/events.ts'
 import { settingCalls } from './calls/settings.ts'
 import type { Settings } from './settings.ts'
-import type { StoreOpener } from './store/app-store.ts'
+import type { AppStore, StoreOpener } from './store/app-store.ts'
 import { pipelineViews } from './views.ts'
 import { Worker } from './worker.ts'
 import type { WorkerEnv } from './worker.ts'
@@ -81,16 +81,19 @@ export async function createKernel(options: KernelOptions): Promise<Kernel> {
     tick: () => worker.tick(),
     idle: () => worker.idle(),
     loop: () => worker.loop(),
-    stop: once(async () => {
-      try {
-        await worker.stop()
-        const open = await Promise.all(projects.open().map((p) => p.store.openTurns()))
-        return { openTurns: open.flat().filter((t) => t.posts > 0).length }
-      } finally {
-        await projects.close()
-        await app.close()
-      }
-    }),
+    stop: once(() => close({ worker, projects, app })),
+  }
+}
+
+/** Runs end first, then the databases close, whatever the runs' end brought. */
+async function close({ worker, projects, app }: { worker: Worker; projects: Projects; app: AppStore }): Promise<{ openTurns: number }> {
+  try {
+    await worker.stop()
+    const open = await Promise.all(projects.open().map((p) => p.store.openTurns()))
+    return { openTurns: open.flat().filter((t) => t.posts > 0).length }
+  } finally {
+    await projects.close()
+    await app.close()
   }
 }
 

@@ -63,10 +63,11 @@ export class Projects {
   failures(): readonly PartialFailure[] {
     return [...this.#failed.values()]
   }
-  /** Told of each project that is opened, now and later. */
-  onOpen(listener: (project: OpenProject) => void): void {
+  /** Told of each project that is opened, now and later, until the returned function is called. */
+  onOpen(listener: (project: OpenProject) => void): () => void {
     this.#listeners.add(listener)
     for (const project of this.open()) listener(project)
+    return () => this.#listeners.delete(listener)
   }
 
   get(projectId: string): OpenProject {

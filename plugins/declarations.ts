@@ -69,6 +69,8 @@ export interface SliceContext {
   readonly slices: readonly SliceName[]
   /** Slices the phase is about: when the token budget is exceeded they are never dropped; the ticket blocks instead. */
   readonly keep: readonly SliceName[]
+  /** Parts that the phase makes itself, shown after the slices: drafts to compare, answers so far. `withParts` adds them. */
+  readonly parts?: readonly PromptPart[]
 }
 export type ContextBuilder = SliceContext | ((state: TicketState) => readonly PromptPart[])
 
@@ -135,7 +137,10 @@ export interface OutputSpec<Out = unknown> {
 
 // ------------------------------------------------------------------------------------------------------ model
 
-/** Who is asked: the ticket's main model, each council member, or the member that won an earlier council. */
+/**
+ * Who is asked: the ticket's main model, each council member, or the member that won an earlier council. A council keeps
+ * `<domain>_council` with `winner.model`; without such an artifact (a pipeline without that council) it is the main model.
+ */
 export type ModelRole = 'main' | 'members' | { readonly winner: string }
 
 /** A model as OpenCode names it, with what the turn asks of it. */

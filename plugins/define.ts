@@ -1,11 +1,13 @@
 /** Declares phases, pipelines and configurations: fills defaults, changes nothing else. */
 import type {
+  ContextBuilder,
   Json,
   LoopTroopConfig,
   ModelRole,
   OutputSpec,
   PhasePlugin,
   Pipeline,
+  PromptPart,
   RetryRules,
   SliceContext,
   SliceName,
@@ -50,5 +52,16 @@ export const defineConfig = (config: LoopTroopConfig): LoopTroopConfig => config
 export function slices(...names: readonly SliceName[]): SliceContext & { about(...keep: readonly SliceName[]): SliceContext } {
   return { slices: names, keep: [], about: (...keep) => ({ slices: names, keep }) }
 }
+
+/** A context with parts of the phase's own after it. */
+export const withParts = (context: ContextBuilder, parts: readonly PromptPart[]): ContextBuilder =>
+  typeof context === 'function' ? (state) => [...context(state), ...parts] : { ...context, parts: [...(context.parts ?? []), ...parts] }
+
+/** A labelled part; a value is shown as JSON. `source` is its heading in the prompt. */
+export const part = (source: string, content: string | Json): PromptPart => ({
+  type: 'text',
+  source,
+  content: typeof content === 'string' ? content : JSON.stringify(content, null, 1),
+})
 
 export const winner = (kind: string): ModelRole => ({ winner: kind })

@@ -17,9 +17,13 @@ import {
 } from '@trpc/client'
 import type { EventSource as EventSourceOfNode } from 'eventsource'
 import type { AppRouter } from './app.ts'
+import { watchTicket } from './watch/watch.ts'
+import type { WatchedTicket } from './watch/view.ts'
 
 export { DurableEventSchema, EVENT_TYPES, EVENTS_VERSION, LiveEventSchema } from '#core/events'
 export type { DurableEvent, EventData, EventType, LiveEvent } from '#core/events'
+export { applyBatch, emptyView } from './watch/apply.ts'
+export type { WatchedPart, WatchedRequest, WatchedTicket, WatchedTurn } from './watch/view.ts'
 export type { AppRouter } from './app.ts'
 /** Consumers that export an inferred client need the name. */
 export type { Ctx } from './trpc.ts'
@@ -41,8 +45,14 @@ export interface ClientOptions {
   readonly fetch?: typeof fetch
 }
 
-/** `client.tickets.create.mutate(…)`, `client.events.onTicket.subscribe(…)`; `close()` hangs up. */
-export type LoopTroopClient = TRPCClient<AppRouter> & AsyncDisposable & { close(): Promise<void> }
+/** `client.tickets.create.mutate(…)`, `client.events.onTicket.subscribe(…)`. */
+export type LoopTroopClient = TRPCClient<AppRouter> &
+  AsyncDisposable & {
+    /** `for await (const ticket of client.watch('AUTH-12')) render(ticket)`: everything about a ticket, as it changes. */
+    watch(ticketId: string, options?: { readonly signal?: AbortSignal }): AsyncGenerator<WatchedTicket, void>
+    /** Hangs up. */
+    close(): Promise<void>
+  }
 
 const LONGEST_RETRY_MS = 5_000
 const FIRST_RETRY_MS = 250
@@ -80,9 +90,13 @@ export function createLoopTroopClient(options: ClientOptions): LoopTroopClient {
       }),
     ],
   })
+  const own: Partial<LoopTroopClient> = {
+    watch: (ticketId, given) => watchTicket(client, ticketId, given),
+    close: subscriptions.close,
+    [Symbol.asyncDispose]: subscriptions.close,
+  }
   return new Proxy(client as LoopTroopClient, {
-    get: (target, name) =>
-      name === 'close' || name === Symbol.asyncDispose ? subscriptions.close : (Reflect.get(target, name) as unknown),
+    get: (target, name) => (Object.hasOwn(own, name) ? Reflect.get(own, name) : Reflect.get(target, name)) as unknown,
   })
 }
 

@@ -1,16 +1,17 @@
 /**
- * A ticket's log, as pages and as a stream. Every yield of the stream is tracked with the id of the last durable event it
+ * The logs of tickets, as pages and as streams. Every yield of a stream is tracked with the id of the last durable event it
  * has passed: what a client gives back after a disconnect, and what it gets next is exactly what came after.
  */
 import { tracked, type TrackedEnvelope } from '@trpc/server'
 import * as v from 'valibot'
-import type { DurableEvent, EventBatch, Kernel, LiveEvent } from '#core'
-import { given, Id, Limit, OfTicket, reply, some } from './shapes.ts'
+import type { AllBatch, AnyEvent, DurableEvent, EventBatch, Kernel, LiveEvent } from '#core'
+import { share } from './encode.ts'
+import { Id, Limit, OfTicket, reply, some } from './shapes.ts'
 import { procedure, router, signalOf, stream } from './trpc.ts'
 
 type History = Awaited<ReturnType<Kernel['events']['history']>>
 
-/** The data of each type is the kernel's own; what a client relies on here is the envelope. */
+/** The data of each type is the kernel's own, checked when it was made; what a client relies on here is the envelope. */
 const Durable = v.object({
   seq: v.number(),
   id: v.string(),
@@ -19,9 +20,18 @@ const Durable = v.object({
   data: v.unknown(),
 }) as unknown as v.GenericSchema<DurableEvent, DurableEvent>
 const Events = reply<History>({ items: v.array(Durable), next: some(v.string()) })
-const Batch = reply<EventBatch>({ id: Id, events: v.array(Durable), live: v.array(given<LiveEvent>()) })
+/** A vector of all projects may be long. */
+const VectorId = v.pipe(v.string(), v.minLength(1, 'must not be empty'), v.maxLength(20_000))
 
-export type TicketBatch = Pick<EventBatch, 'events' | 'live'>
+export interface TicketBatch {
+  readonly events: readonly DurableEvent[]
+  readonly live: readonly LiveEvent[]
+}
+export interface EverythingBatch {
+  readonly events: readonly AnyEvent[]
+  /** Projects whose database is another one than the presented id knew: forget them, they are told anew. */
+  readonly gaps: readonly string[]
+}
 
 export const eventsRouter = router({
   history: procedure
@@ -31,13 +41,36 @@ export const eventsRouter = router({
   onTicket: procedure.input(v.object({ ...OfTicket, lastEventId: some(v.nullish(Id)) })).subscription(({ ctx, input, signal: asked }) => {
     const signal = signalOf(asked)
     const source = ctx.kernel.events.follow({ ticketId: input.ticketId, lastEventId: input.lastEventId ?? undefined, signal })
-    return stream(trackedBatches(source), { ctx, signal })
+    return stream(trackedBatches(source, ticketBatch), { ctx, signal })
   }),
+  onAll: procedure
+    .input(
+      v.optional(
+        v.object({ projectIds: some(v.array(Id)), lastEventId: some(v.nullish(VectorId)), from: some(v.picklist(['start', 'now'])) }),
+        {},
+      ),
+    )
+    .subscription(({ ctx, input, signal: asked }) => {
+      const signal = signalOf(asked)
+      const source = ctx.kernel.events.followAll({ ...input, lastEventId: input.lastEventId ?? undefined, signal })
+      return stream(trackedBatches(source, allBatch), { ctx, signal })
+    }),
 })
 
-async function* trackedBatches(source: AsyncIterable<EventBatch>): AsyncGenerator<TrackedEnvelope<TicketBatch>, void> {
-  for await (const batch of source) {
-    const { id, events, live } = v.parse(Batch, batch)
-    yield tracked(id, { events, live })
-  }
+async function* trackedBatches<B extends { readonly id: string }, T>(
+  source: AsyncIterable<B>,
+  dataOf: (batch: B) => T,
+): AsyncGenerator<TrackedEnvelope<T>, void> {
+  for await (const batch of source) yield tracked(batch.id, dataOf(batch))
 }
+
+/** One object for all who get the batch, so that it is encoded once. */
+const known = new WeakMap<EventBatch, TicketBatch>()
+function ticketBatch(batch: EventBatch): TicketBatch {
+  const found = known.get(batch)
+  if (found) return found
+  const made = share({ events: batch.events, live: batch.live })
+  known.set(batch, made)
+  return made
+}
+const allBatch = ({ events, gaps }: AllBatch): EverythingBatch => ({ events, gaps })

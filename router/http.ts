@@ -7,6 +7,7 @@ import { getHTTPStatusCodeFromError } from '@trpc/server/http'
 import { fail, type LoopTroopError } from '#core'
 import { appRouter } from './app.ts'
 import { toTrpcError, viewOf } from './errors.ts'
+import { eventStreams, subscriptionOf } from './event-stream.ts'
 import { bearerOf, type TokenCheck } from './token.ts'
 import type { Ctx } from './trpc.ts'
 
@@ -37,6 +38,7 @@ export function httpListener({
     maxBatchSize: MAX_BATCH,
     onError,
   })
+  const streams = eventStreams({ context, onError })
   return (request, response) => {
     guardHeaders(response)
     const refused = admit(request)
@@ -50,7 +52,9 @@ export function httpListener({
       )
     // Before a body is read; over WebSocket, where the token may come later, each procedure looks.
     if (!tokenIsRight(bearerOf(request.headers.authorization))) return answer(response, toTrpcError(fail('TOKEN_WRONG')))
-    trpc(request, response)
+    const subscription = subscriptionOf(request)
+    if (subscription === null) trpc(request, response)
+    else streams(request, response, subscription)
   }
 }
 

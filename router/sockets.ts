@@ -6,6 +6,7 @@ import { WebSocketServer, type WebSocket } from 'ws'
 import type { TRPCError } from '@trpc/server'
 import { isCode, systemClock, type LoopTroopError } from '#core'
 import { appRouter } from './app.ts'
+import { socketEncoder } from './encode.ts'
 import { isTrpcPath, MAX_BATCH } from './http.ts'
 import { bearerOf, type TokenCheck } from './token.ts'
 import type { Ctx } from './trpc.ts'
@@ -41,6 +42,7 @@ export function serveSockets({ server, context, admit, tokenIsRight, onError, he
       context(tokenIsRight(bearerOf(req.headers.authorization) ?? info.connectionParams?.['token']), drainedOf(res)),
     keepAlive: { enabled: true, pingMs: 30_000, pongWaitMs: 10_000 },
     maxBatchSize: MAX_BATCH,
+    experimental_encoder: socketEncoder,
     onError,
   })
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {

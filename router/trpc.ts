@@ -12,7 +12,9 @@ export interface Ctx {
   readonly drained: (signal: AbortSignal) => Promise<void>
 }
 
-const PING_MS = 10_000
+export const PING_MS = 10_000
+/** A reader over server-sent events that hears nothing for so long connects again, with the last id it saw. */
+export const SILENCE_MS = 2.5 * PING_MS
 
 const t = initTRPC.context<Ctx>().create({
   isDev: false,
@@ -20,8 +22,7 @@ const t = initTRPC.context<Ctx>().create({
     const { message, view } = viewOf(error)
     return { ...shape, message, data: { ...shape.data, ...view } }
   },
-  // A reader that hears nothing for two and a half pings connects again, with the last id it saw.
-  sse: { ping: { enabled: true, intervalMs: PING_MS }, client: { reconnectAfterInactivityMs: 2.5 * PING_MS } },
+  sse: { ping: { enabled: true, intervalMs: PING_MS }, client: { reconnectAfterInactivityMs: SILENCE_MS } },
 })
 
 export const { router, createCallerFactory } = t

@@ -1,5 +1,6 @@
 /** Reading a ticket's events: pages of the log, and the log followed by what is live. */
 import { fail } from '../errors.ts'
+import { followAll } from '../events/all.ts'
 import type { Kernel } from '../kernel-api.ts'
 import type { OpenProject, Projects } from '../projects.ts'
 
@@ -31,6 +32,7 @@ export function eventCalls(projects: Projects): Kernel['events'] {
       const gap = known ? null : 'the presented id is of another state of this database; everything is told anew'
       yield* feed.follow({ ticketId, after: known ? (position?.seq ?? 0) : 0, gap, signal })
     },
+    followAll: (input) => followAll(projects, input),
   }
 }
 

@@ -82,11 +82,16 @@ async function* inboxChanges(projects: Projects, signal: AbortSignal): AsyncIter
     changed = true
     wake()
   }
-  projects.onOpen((project) => signal.addEventListener('abort', project.store.onInbox(told), { once: true }))
+  const offs: (() => void)[] = []
+  offs.push(projects.onOpen((project) => void offs.push(project.store.onInbox(told))))
   signal.addEventListener('abort', told, { once: true })
-  while (!signal.aborted) {
-    if (!changed) await new Promise<void>((resolve) => (wake = resolve))
-    changed = false
-    if (!signal.aborted) yield
+  try {
+    while (!signal.aborted) {
+      if (!changed) await new Promise<void>((resolve) => (wake = resolve))
+      changed = false
+      if (!signal.aborted) yield
+    }
+  } finally {
+    for (const off of offs) off()
   }
 }

@@ -3,3 +3,5 @@ export { EVENTS, EVENTS_VERSION, EVENT_TYPES, DurableEventSchema } from './event
 export type { DurableEvent, EventData, EventType } from './events.ts'
 export { LIVE_EVENTS, LiveEventSchema } from './live.ts'
 export type { LiveEvent } from './live.ts'
+export { TICKET_STATUSES } from '../ticket.ts'
+export type { BlockedAction, TicketStatus, WaitingFor } from '../ticket.ts'

@@ -65,12 +65,21 @@ export interface InboxVerbs {
   command(ticketId: string, actionId: string): Promise<CommandRecord | null>
 }
 
+export interface PlacedEvent {
+  readonly position: number
+  readonly ticketId: string
+  readonly event: DurableEvent
+}
+
 export interface EventVerbs {
   /** What was observed; those with a known key are skipped. */
   appendEvents(fence: Fence, input: At & { events: readonly NewEvent[] }): Promise<void>
   /** After `after` (0 = from the start), ascending. */
   events(ticketId: string, after: number, limit: number): Promise<readonly DurableEvent[]>
   lastSeq(ticketId: string): Promise<number>
+  /** Of all tickets in the order of their commits; `position` counts over the whole project. After `after` (0 = from the start). */
+  allEvents(after: number, limit: number): Promise<readonly PlacedEvent[]>
+  lastPosition(): Promise<number>
   /** Called after a commit that appended events for this ticket. Never throws into the verb. */
   onAppend(listener: (ticketId: string) => void): () => void
   /** Called after a commit that touched inbox entries. */

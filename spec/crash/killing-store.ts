@@ -5,7 +5,7 @@
 import type { Store } from '../../core/store/store.ts'
 
 type VerbName = { [K in keyof Store]: Store[K] extends (...args: never[]) => Promise<unknown> ? K : never }[keyof Store]
-type KillableVerb = Exclude<VerbName, 'close'>
+export type KillableVerb = Exclude<VerbName, 'close'>
 
 /** Every verb and whether it writes. A verb that is missing here, or gone from the port, does not compile. */
 const WRITES: Record<KillableVerb, boolean> = {
@@ -80,6 +80,8 @@ const WRITES: Record<KillableVerb, boolean> = {
   appendEvents: true,
   events: false,
   lastSeq: false,
+  allEvents: false,
+  lastPosition: false,
   stats: false,
   settings: false,
   putSettings: true,
@@ -102,10 +104,12 @@ export interface KillingStore {
   readonly uses: Readonly<Partial<Record<KillableVerb, number>>>
   /** Resolves when it dies. */
   readonly died: Promise<void>
+  /** It dies with its process, which was killed elsewhere. */
+  end(): void
 }
 
 /** Thrown at the place and ever after. No code of the kernel may take it for a refusal. */
-class Crash extends Error {
+export class Crash extends Error {
   override readonly name = 'Crash'
 }
 
@@ -146,5 +150,9 @@ export function killingStore(store: Store, kill: Kill | null): KillingStore {
     },
     uses,
     died,
+    end: () => {
+      dead = true
+      announce()
+    },
   }
 }

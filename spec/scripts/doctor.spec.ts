@@ -22,7 +22,7 @@ describe('npm run doctor', (it) => {
         runScript('doctor.ts', { folder: folder.path, args: ['--json'] }),
       ])
       const report = jsonOf(json.stdout)
-      assert.equal(Object.keys(report), ['checks', 'projects', 'recovery'])
+      assert.equal(Object.keys(report), ['checks', 'projects', 'recovery', 'lastStart'])
       assert.equal([severityOf(report, 'node.version'), severityOf(report, 'git.version')], ['ok', 'ok'])
       for (const { id, severity, message, hint } of report.checks) {
         assert.ok(/^[a-z]+(\.[a-z]+)+$/.test(id) && message !== '')

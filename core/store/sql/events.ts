@@ -17,6 +17,18 @@ export const eventVerbs = (context: Context): Verbs => ({
     })
     return rows.map((row) => toEvent(context, row))
   },
+  // A batch commits whole and one after the other, so the row number follows the order of commits.
+  allEvents: async (after, limit) => {
+    const rows = await context.database.all('SELECT rowid AS position, * FROM events WHERE rowid > :after ORDER BY rowid LIMIT :limit', {
+      after,
+      limit,
+    })
+    return rows.map((row) => ({ position: Number(row['position']), ticketId: String(row['ticket_id']), event: toEvent(context, row) }))
+  },
+  lastPosition: async () => {
+    const [row] = await context.database.all('SELECT COALESCE(MAX(rowid), 0) AS position FROM events', {})
+    return Number(row?.['position'] ?? 0)
+  },
   lastSeq: async (ticketId) => {
     const [row] = await context.database.all('SELECT COALESCE(MAX(seq), 0) AS seq FROM events WHERE ticket_id = :ticketId', { ticketId })
     return Number(row?.['seq'] ?? 0)
