@@ -49,9 +49,10 @@ export async function validateAndReconnect(
   driving: Driving,
   row: SessionRecord,
 ): Promise<{ found: ReconnectClass; session: SessionRecord; problem: string | null }> {
+  // The remote side first: what the store says is read after it, so a ticket that moves on meanwhile is seen.
+  const looked = await look(driving, row)
   const ticket = await driving.store.getTicket(row.slot.ticketId)
   const owned = await driving.store.sessionInSlot(row.slot)
-  const looked = await look(driving, row)
   const found = classifyReconnect({
     ticketExists: ticket !== null,
     samePhase:
