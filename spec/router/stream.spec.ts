@@ -68,8 +68,7 @@ describe('the stream of a ticket', (it) => {
         await using server = await serve({ kernel: sourceOf(world).kernel })
         await using client = createLoopTroopClient({ url: server.url, token: TOKEN, transport })
         const seen = watch(client, world.ticketId)
-        // SSE waits three seconds before it comes back; WebSocket comes at once.
-        const cuts = transport === 'ws' ? 25 : 3
+        const cuts = 25
         let stored = 4
         for (let cut = 0; cut < cuts; cut++) {
           await until(() => seen.events.length > stored - 5, 'it follows')
