@@ -147,7 +147,8 @@ async function passStream({ reply, response, meet, seen }: Passing): Promise<voi
     rest = frames.pop() ?? ''
     for (const text of frames) {
       const frame = readFrame(text)
-      if (frame && (await meet('frame', { ...seen, frame })) === 'drop') return void response.destroy()
+      // What was told before arrives; the connection then breaks in mid-stream.
+      if (frame && (await meet('frame', { ...seen, frame })) === 'drop') return response.socket?.destroySoon()
       response.write(`${text}\n\n`)
     }
   }
