@@ -1,10 +1,8 @@
 /** From outside, when all is over: what the model was asked, what git holds, what OpenCode has, what the streams told. */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { createOpencode, systemChance, systemClock } from '#core'
 import type { DurableEvent } from '#core'
-import { readFileSync } from 'node:fs'
-import path from 'node:path'
+import { attach } from './foreign.ts'
 import type { Hits } from './peek.ts'
 import { count } from './peek.ts'
 import type { Followed, Person } from './person.ts'
@@ -77,6 +75,7 @@ function countRow(rows: Hits['rows'], event: DurableEvent): void {
   if (event.type === 'turn.sent' && event.data.post > 1) count(rows, `${event.data.row} (posted again)`)
   if (event.type === 'turn.rejoined') count(rows, 6)
   if (event.type === 'turn.unverified') count(rows, 3)
+  if (event.type === 'turn.uncertain') count(rows, event.data.problem.includes('user message') ? 10 : 3)
 }
 
 async function auditTurns({ stage, findings }: Audited, ticketId: string): Promise<void> {
@@ -120,17 +119,7 @@ function auditModel({ stage, findings }: Audited): void {
 }
 
 async function auditOpencode({ stage, findings, owned }: Audited): Promise<void> {
-  const folder = path.join(stage.dataDir, 'opencode')
-  const { port } = JSON.parse(readFileSync(path.join(folder, 'server.json'), 'utf8')) as { port: number }
-  const env = {
-    LOOPTROOP_OPENCODE_BASE_URL: `http://127.0.0.1:${port}`,
-    OPENCODE_SERVER_PASSWORD: readFileSync(path.join(folder, 'password'), 'utf8').trim(),
-  }
-  const opencode = await createOpencode({ env, clock: systemClock, chance: systemChance, dataDir: stage.folder })
-  try {
-    const sessions = await opencode.adapter.listSessions({ limit: 10_000 })
-    for (const { id, title } of sessions) if (!owned.has(id)) findings.orphans.push(`session ${id} (${title}) at OpenCode`)
-  } finally {
-    await opencode.stop()
-  }
+  await using opencode = await attach(stage)
+  const sessions = await opencode.handle.adapter.listSessions({ limit: 10_000 })
+  for (const { id, title } of sessions) if (!owned.has(id)) findings.orphans.push(`session ${id} (${title}) at OpenCode`)
 }

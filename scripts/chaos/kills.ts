@@ -1,5 +1,6 @@
 /** The kills: at seeded moments, of the server, of OpenCode, of both. One while nothing works does not count. */
 import { systemClock } from '#core'
+import { MEDDLINGS, meddle } from './foreign.ts'
 import { count, peek } from './peek.ts'
 import type { Hits } from './peek.ts'
 import type { Person } from './person.ts'
@@ -19,14 +20,20 @@ type Victim = 'server' | 'opencode' | 'both'
 const WEIGHTS: Readonly<Record<Victim, number>> = { server: 60, opencode: 20, both: 20 }
 /** Short, so that a recovery is killed as well; long, so that work comes somewhere in between. */
 const PAUSES_MS = { short: [50, 1_500], long: [2_000, 10_000] } as const
+/** How often another client of OpenCode does something before a kill. */
+const MEDDLE_SHARE = 0.15
 const PAUSES = { short: 45, long: 55 } as const
 
 export async function killAway({ stage, person, random, kills, hits, say }: KillOptions): Promise<Readonly<Record<Victim, number>>> {
   const done: Record<Victim, number> = { server: 0, opencode: 0, both: 0 }
   for (let n = 0; n < kills;) {
     const victim = random.pick(WEIGHTS)
+    const meddling = random.next() < MEDDLE_SHARE ? random.pick(MEDDLINGS) : null
     const [least, most] = PAUSES_MS[random.pick(PAUSES)]
     await systemClock.sleep(random.between(least, most))
+    const meddled = meddling && (await meddle(stage, meddling))
+    if (meddled) say(`       another client ${meddled}`)
+    if (meddled) await systemClock.sleep(random.between(0, 4_000))
     const working = await person.working()
     const pid = stage.opencodePid()
     if (working.length === 0 || pid === null) continue

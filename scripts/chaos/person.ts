@@ -10,7 +10,7 @@ export interface Person {
   /** No new tickets from now on; resolves when all are completed, or `limitMs` is over. */
   finish(limitMs: number): Promise<void>
   readonly tickets: ReadonlyMap<string, Followed>
-  readonly counts: { readonly retried: number; readonly answered: number; readonly approved: number }
+  readonly counts: Readonly<Record<'retried' | 'answered' | 'approved' | 'abandoned', number>>
   /** What a call said that was no mere lost connection. */
   readonly surprises: readonly string[]
   stop(): Promise<void>
@@ -35,7 +35,7 @@ export async function startPerson(client: LoopTroopClient, repos: readonly strin
 
 class ChaosPerson implements Person {
   readonly tickets = new Map<string, Followed>()
-  readonly counts = { retried: 0, answered: 0, approved: 0 }
+  readonly counts = { retried: 0, answered: 0, approved: 0, abandoned: 0 }
   readonly surprises: string[] = []
   readonly #client: LoopTroopClient
   readonly #stopping = new AbortController()
@@ -110,7 +110,9 @@ class ChaosPerson implements Person {
     const { ticketId } = followed
     followed.view = await this.#client.tickets.get.query({ ticketId })
     if (followed.view.status === 'completed') return
-    for (const entry of (await this.#client.inbox.list.query({ ticketId })).items) await this.#decide(ticketId, entry)
+    const { items } = await this.#client.inbox.list.query({ ticketId })
+    const uncertain = items.filter((entry) => entry.kind === 'uncertain_turn')
+    for (const entry of uncertain.length > 0 ? uncertain : items) await this.#decide(ticketId, entry)
   }
 
   async #decide(ticketId: string, { id, kind }: { id: string; kind: string }): Promise<void> {
@@ -123,6 +125,10 @@ class ChaosPerson implements Person {
     if (kind === 'question') {
       await questions.reply.mutate({ ticketId, requestId: id, answers: [['Plain letters']] })
       this.counts.answered += 1
+    }
+    if (kind === 'uncertain_turn') {
+      await tickets.resolveTurn.mutate({ ticketId, turnId: id, as: 'abandon', actionId: `abandon:${id}` })
+      this.counts.abandoned += 1
     }
     if (kind === 'blocked') {
       await tickets.retry.mutate({ ticketId, actionId: `retry:${id}` })
