@@ -4,10 +4,11 @@ import { TRPCError } from '@trpc/server'
 import { createHTTPHandler } from '@trpc/server/adapters/standalone'
 import { TRPC_ERROR_CODES_BY_KEY } from '@trpc/server/rpc'
 import { getHTTPStatusCodeFromError } from '@trpc/server/http'
-import { fail, type LoopTroopError } from '#core'
+import { fail, type Kernel, type LoopTroopError } from '#core'
 import { appRouter } from './app.ts'
 import { toTrpcError, viewOf } from './errors.ts'
 import { eventStreams, subscriptionOf } from './event-stream.ts'
+import { answerPlain, isPlainPath } from './plain/routes.ts'
 import { bearerOf, type TokenCheck } from './token.ts'
 import type { Ctx } from './trpc.ts'
 
@@ -16,6 +17,7 @@ const MAX_BODY = 1024 * 1024
 export const MAX_BATCH = 20
 
 interface HttpOptions {
+  readonly kernel: Kernel
   readonly context: (authorized: boolean) => Ctx
   readonly admit: (request: IncomingMessage) => LoopTroopError | null
   readonly tokenIsRight: TokenCheck
@@ -25,6 +27,7 @@ interface HttpOptions {
 export const isTrpcPath = (url: string | undefined): boolean => /^\/trpc(?:[/?]|$)/.test(url ?? '')
 
 export function httpListener({
+  kernel,
   context,
   admit,
   tokenIsRight,
@@ -45,13 +48,15 @@ export function httpListener({
     if (refused !== null) return answer(response, toTrpcError(refused))
     if (request.headers.origin !== undefined) shareWith(response, request.headers.origin)
     if (request.method === 'OPTIONS') return void response.writeHead(204).end()
-    if (!isTrpcPath(request.url))
+    const plain = isPlainPath(request.url)
+    if (!plain && !isTrpcPath(request.url))
       return answer(
         response,
-        new TRPCError({ code: 'NOT_FOUND', message: `Nothing is served at ${request.url}; calls go to ${TRPC_PATH}.` }),
+        new TRPCError({ code: 'NOT_FOUND', message: `Nothing is served at ${request.url}; calls go to ${TRPC_PATH}, plain HTTP to /api.` }),
       )
     // Before a body is read; over WebSocket, where the token may come later, each procedure looks.
     if (!tokenIsRight(bearerOf(request.headers.authorization))) return answer(response, toTrpcError(fail('TOKEN_WRONG')))
+    if (plain) return void answerPlain(kernel, { request, response }, onError)
     const subscription = subscriptionOf(request)
     if (subscription === null) trpc(request, response)
     else streams(request, response, subscription)

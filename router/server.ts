@@ -45,7 +45,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const report = ({ path, error }: { path: string | undefined; error: TRPCError }): void => {
     if (error.code === 'INTERNAL_SERVER_ERROR') onError(`${path ?? '(no procedure)'}: ${messageOf(error.cause ?? error)}`)
   }
-  const server = createServer(httpListener({ context, admit, tokenIsRight, onError: report }))
+  const server = createServer(httpListener({ kernel, context, admit, tokenIsRight, onError: report }))
   server.headersTimeout = 10_000
   server.requestTimeout = 30_000
   const sockets = serveSockets({
