@@ -41,6 +41,15 @@ const SETTINGS = {
   'limits.ticketTokens': { schema: v.nullable(positive), fallback: null },
   'limits.ticketCost': { schema: v.nullable(v.pipe(v.number(), v.minValue(0))), fallback: null },
   'questions.allowed': { schema: v.boolean(), fallback: true },
+  // How many members must have drafted, and how many must have voted. Null: two, or all of a smaller council.
+  'council.quorum': { schema: v.nullable(positive), fallback: null },
+  'interview.maxQuestions': { schema: positive, fallback: 12 },
+  // Follow-up questions of the coverage check, in percent of the maximum. 0 means none.
+  'interview.followUpPercent': { schema: v.pipe(v.number(), v.minValue(0), v.maxValue(100)), fallback: 25 },
+  // How often a document is audited before what is left open is shown at its gate.
+  'coverage.interviewPasses': { schema: positive, fallback: 2 },
+  'coverage.prdPasses': { schema: positive, fallback: 3 },
+  'coverage.beadsPasses': { schema: positive, fallback: 3 },
   'qa.manual': { schema: v.boolean(), fallback: false },
   'workspace.trusted': { schema: v.boolean(), fallback: false },
 } as const satisfies Record<string, { schema: v.GenericSchema<unknown, unknown>; fallback: unknown }>

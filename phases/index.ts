@@ -3,14 +3,22 @@ import { definePipeline } from '#plugins'
 import type { PhasePlugin, Pipeline } from '#plugins'
 import cleaningEnv from './cleaning-env.ts'
 import coding from './coding.ts'
+import draftingInterview from './drafting-interview.ts'
 import integratingChanges from './integrating-changes.ts'
 import planningBeads from './planning-beads.ts'
 import runningFinalTest from './running-final-test.ts'
 import scanningRelevantFiles from './scanning-relevant-files.ts'
+import verifyingInterviewCoverage from './verifying-interview-coverage.ts'
 import waitingBeadsApproval from './waiting-beads-approval.ts'
+import waitingInterviewAnswers from './waiting-interview-answers.ts'
+import waitingInterviewApproval from './waiting-interview-approval.ts'
 
 export const phases: readonly PhasePlugin[] = [
   scanningRelevantFiles,
+  draftingInterview,
+  waitingInterviewAnswers,
+  verifyingInterviewCoverage,
+  waitingInterviewApproval,
   planningBeads,
   waitingBeadsApproval,
   coding,

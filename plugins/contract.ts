@@ -89,6 +89,8 @@ export interface GateAction {
   readonly label: string
   /** Approves the gate's artifact: needs the hash of what the person saw. */
   readonly approves?: boolean
+  /** Replaces the gate's artifact by `payload.content`, which is held against the schema of the phase that makes it. */
+  readonly edits?: boolean
 }
 /** What a gate shows and what can be decided there. */
 export type Form = {
@@ -97,7 +99,12 @@ export type Form = {
   readonly actions: readonly GateAction[]
   /** The artifact kind that is decided on; its newest revision's hash is what an approval must name. */
   readonly artifact?: string
+  /** Of a questionnaire or checklist: `{id, question, answer_type, options, …}`, or what is to be checked. */
   readonly questions?: readonly Json[]
+  /** Questions that were answered before, with their answers: they may be answered anew. */
+  readonly earlier?: readonly Json[]
+  /** Artifact kinds that a person should read beside the one that is decided on, such as what a check left open. */
+  readonly beside?: readonly string[]
 }
 export interface Decision {
   readonly action: string

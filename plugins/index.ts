@@ -1,14 +1,33 @@
 /** What a plugin author imports: `looptroop/plugin`. */
 export type * from './contract.ts'
 export { END, FAILURE_KINDS, ITEM_STATES, SLICE_NAMES, TOOL_POLICIES } from './contract.ts'
-export { DEFAULT_RETRY, defineConfig, definePhase, definePipeline, noOutput, slices, winner } from './define.ts'
+export { DEFAULT_RETRY, defineConfig, definePhase, definePipeline, noOutput, part, slices, winner, withParts } from './define.ts'
 export type { PhaseDefinition } from './define.ts'
 export { loadPlugins } from './loader.ts'
 export type { Loaded, LoadOptions } from './loader.ts'
 export { ConfigurationError, GiveUp, PluginError, PromptFailed, RetryAfter } from './errors.ts'
 export { command } from './primitives/command.ts'
-export { APPROVE, REQUEST_CHANGES, gate } from './primitives/gate.ts'
+export { council } from './primitives/council.ts'
+export type { CouncilPhase, FirstPart } from './primitives/council.ts'
+export { coverage } from './primitives/coverage.ts'
+export type { CoveragePhase } from './primitives/coverage.ts'
+export { APPROVE, EDIT, REQUEST_CHANGES, gate } from './primitives/gate.ts'
 export { prompt } from './primitives/prompt.ts'
 export { work } from './primitives/work.ts'
 export type { ItemSeed, Verification, WorkPhase, Worked } from './primitives/work.ts'
 export { graphProblems, nextItem } from './primitives/next-item.ts'
+export { COMPLETE, MAX_BATCH, SKIPPED, SKIP_ALL, adaptBatch, answersSoFar, askBatch } from './primitives/questionnaire.ts'
+export type { Askable } from './primitives/questionnaire.ts'
+export {
+  ANSWER_TYPES,
+  Answer,
+  EXAMPLE_QUESTION,
+  INTERVIEW_PHASES,
+  Interview,
+  Question,
+  Questions,
+  answerText,
+} from './documents/interview.ts'
+export type { Asked } from './documents/interview.ts'
+export { EXAMPLE_PRD, Prd } from './documents/prd.ts'
+export { Beads, BeadsDraft, EXAMPLE_BEADS_DRAFT, Expansion } from './documents/beads.ts'

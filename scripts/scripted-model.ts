@@ -115,7 +115,7 @@ export function scriptedProvider(url: string): Record<string, unknown> {
   const model = { name: 'Scripted', tool_call: true, limit: { context: 200_000, output: 32_000 } }
   const options = { baseURL: url, apiKey: 'scripted-key' }
   return {
-    provider: { scripted: { npm: '@ai-sdk/openai-compatible', name: 'Scripted', options, models: { m1: model, m2: model } } },
+    provider: { scripted: { npm: '@ai-sdk/openai-compatible', name: 'Scripted', options, models: { m1: model, m2: model, m3: model } } },
     model: 'scripted/m1',
     small_model: 'scripted/m1',
     enabled_providers: ['scripted'],

@@ -13,6 +13,7 @@ import type { ResolvedSettings, Settings } from '../settings.ts'
 import type { CommandKind } from '../store/records.ts'
 import { BLOCKED_STATUS, isBlocked, isDraft, isStarted, mayChange } from '../ticket.ts'
 import type { BlockedAction, DraftTicket, Ticket } from '../ticket.ts'
+import { checkPayload } from './gate-payload.ts'
 import { ticketReads } from './ticket-reads.ts'
 import { ticketView } from '../views.ts'
 import type { GatePayload } from '../verbs/waiting-verbs.ts'
@@ -117,7 +118,12 @@ async function start(env: TicketCallsEnv, { ticketId, actionId }: Acting): Promi
 async function checkModels({ models }: TicketCallsEnv, settings: Settings): Promise<void> {
   const main = settings['models.main']
   if (!main) throw fail('MODEL_MISSING', { field: 'models.main' })
-  for (const ref of [main, ...settings['models.members']]) await models.assertModelKnown(ref)
+  const council = [main, ...settings['models.members']]
+  for (const ref of council) await models.assertModelKnown(ref)
+  const size = new Set(council.map((ref) => [ref.provider, ref.model, ref.variant].join('/'))).size
+  const quorum = settings['council.quorum'] ?? 1
+  if (quorum > size)
+    throw fail('INVALID_INPUT', { field: 'council.quorum', problem: `is ${quorum}, and the council has ${size} different models` })
 }
 
 function draftOf(ticket: Ticket, action: string): DraftTicket {
@@ -193,7 +199,10 @@ async function submitGate(env: TicketCallsEnv, input: GateSubmission): Promise<T
   const sha256 = checkDecision(input, { form, artifact })
   // The same action again returns what the first did; a new one needs an open gate.
   const again = await store.command(ticketId, actionId)
-  if (!again && (entry.state === 'closed' || !isStarted(ticket))) throw fail('GATE_CLOSED', { gateId })
+  if (!again) {
+    if (entry.state === 'closed' || !isStarted(ticket)) throw fail('GATE_CLOSED', { gateId })
+    await checkPayload(env.registry, ticket, { action: input.action, payload: input.payload ?? null, form })
+  }
   const payload: DecidePayload = { action: input.action, payload: input.payload ?? null, sha256: sha256 ?? artifact?.sha256 ?? null }
   const gate = { artifact: artifact?.kind ?? null, sha256 }
   await store.submitCommand({ actionId, ticketId, kind: 'decide', target: gateId, payload, gate, at: env.clock.now() })

@@ -1,5 +1,5 @@
 /** `phase.prompt`: a named request with its turns, until there is a validated value or a failure. Recorded, then replayed. */
-import type { ContextBuilder, ModelRef, ModelRole, OutputSpec, PromptOptions, PromptTemplate, ToolPolicy, Turned } from '#plugins/contract'
+import type { ContextBuilder, ModelRef, OutputSpec, PromptOptions, PromptTemplate, ToolPolicy, Turned } from '#plugins/contract'
 import { buildContext, renderPrompt } from '../context-builder.ts'
 import { fail } from '../errors.ts'
 import { event } from '../events/events.ts'
@@ -16,6 +16,7 @@ import { nextTurn } from '../turns/next-turn.ts'
 import type { FollowUp, NextTurn } from '../turns/next-turn.ts'
 import { resumeTurn, runOpenCodePrompt } from '../turns/run-opencode-prompt.ts'
 import type { RunContext } from './run-context.ts'
+import { modelFor } from './model-role.ts'
 import { ticketState } from './ticket-state.ts'
 
 /** A prompt with every default filled in. */
@@ -34,7 +35,7 @@ interface Asked<T> {
 }
 
 export async function promptVerb<T>(run: RunContext, name: string, options: PromptOptions<T>): Promise<Turned<T>> {
-  const asked = ask(run, name, options)
+  const asked = await run.journal.busy(() => ask(run, name, options))
   const inputHash = hashOf({
     template: asked.template,
     tools: asked.tools,
@@ -87,13 +88,13 @@ function endOf<T>(
   return end.failure.continuable ? null : { nonce: session.nonce, state: 'abandoned', reason: end.failure.kind }
 }
 
-function ask<T>(run: RunContext, name: string, options: PromptOptions<T>): Asked<T> {
+async function ask<T>(run: RunContext, name: string, options: PromptOptions<T>): Promise<Asked<T>> {
   const { plugin, ticket, journal } = run
   const output = options.output ?? (plugin.output as OutputSpec<T>)
   return {
     name,
     slot: slotOf(ticket.id, journal.at, { name, slot: options.slot }),
-    model: modelFor(run, options.model ?? plugin.model ?? 'main'),
+    model: await modelFor(run, options.model ?? plugin.model ?? 'main'),
     context: options.context ?? plugin.context,
     template: options.text ?? plugin.prompt,
     tools: options.tools ?? plugin.tools,
@@ -103,14 +104,6 @@ function ask<T>(run: RunContext, name: string, options: PromptOptions<T>): Asked
     limitMs: options.deadline ?? plugin.budget?.prompt ?? ticket.settings['limits.promptMs'],
     item: options.item,
   }
-}
-
-/** A council's winner is recorded on the ticket by its kind; where there was no council the main model stands in. */
-function modelFor(run: RunContext, role: ModelRole | ModelRef): ModelRef {
-  if (typeof role === 'object' && 'provider' in role) return role
-  const main = run.ticket.settings['models.main']
-  if (!main) throw fail('MODEL_MISSING')
-  return main
 }
 
 /** Turn after turn until there is an end. Every decision is `nextTurn`'s, from what is stored. */

@@ -12,6 +12,8 @@ export interface GatePhase {
   readonly artifact?: string
   readonly actions: readonly GateAction[]
   readonly questions?: readonly Json[]
+  /** Artifact kinds to read beside it. */
+  readonly beside?: readonly string[]
   /** After the decision, before the phase ends: keep a comment, seed items … */
   onDecision?(phase: PhaseRun<Decision>, decision: Decision): Promise<void>
 }
@@ -20,20 +22,39 @@ export interface GatePhase {
 export const APPROVE: GateAction = { id: 'approve', label: 'Approve', approves: true }
 export const REQUEST_CHANGES: GateAction = { id: 'request_changes', label: 'Request changes' }
 
+/** The document is replaced by the person's own, checked by its schema at the door; then the gate is open again. */
+export const EDIT: GateAction = { id: 'edit', label: 'Edit', edits: true }
+
 export const gate = (definition: GatePhase): PhasePlugin<Decision> => {
-  const { id, label, version = 1, kind, title, artifact, actions, questions } = definition
-  const form: Form = { kind, title, actions, ...(artifact === undefined ? {} : { artifact }), ...(questions ? { questions } : {}) }
+  const { id, label, version = 1, kind, title, artifact, actions, questions, beside } = definition
+  const form: Form = {
+    ...{ kind, title, actions },
+    ...(artifact === undefined ? {} : { artifact }),
+    ...(questions ? { questions } : {}),
+    ...(beside ? { beside } : {}),
+  }
   return definePhase<Decision>({
     id,
     label,
     version,
     primitive: 'gate',
     tools: 'disabled',
-    outcomes: actions.map((action) => action.id),
+    outcomes: actions.filter((action) => !action.edits).map((action) => action.id),
     async run(phase) {
-      const decision = await phase.ask('decision', form)
+      const decision = await decided(phase, form)
       await definition.onDecision?.(phase, decision)
       return phase.done(undefined, decision.action)
     },
   })
+}
+
+/** Each edit is a new revision, and the next decision is on that one: an approval of what was there before is void. */
+async function decided(phase: PhaseRun<Decision>, form: Form): Promise<Decision> {
+  for (let n = 1; ; n += 1) {
+    const decision = await phase.ask(n === 1 ? 'decision' : `decision:${n}`, form)
+    const edits = form.actions.find((action) => action.id === decision.action)?.edits === true
+    if (!edits || form.artifact === undefined) return decision
+    const { content } = decision.payload as { content: string }
+    await phase.save(form.artifact, content, { derivedFrom: decision.sha256 === undefined ? [] : [decision.sha256] })
+  }
 }

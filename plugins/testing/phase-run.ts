@@ -18,7 +18,20 @@ export interface RunParts {
   readonly asked: { readonly name: string; readonly form: Form }[]
 }
 
-const SETTINGS: Readonly<Record<string, Json>> = { 'limits.iterations': 5, 'limits.commandMs': 600_000, 'questions.allowed': true }
+const SETTINGS: Readonly<Record<string, Json>> = {
+  'models.main': { provider: 'test', model: 'm1' },
+  'models.members': [],
+  'limits.iterations': 5,
+  'limits.promptMs': 1_800_000,
+  'limits.commandMs': 600_000,
+  'questions.allowed': true,
+  'council.quorum': null,
+  'interview.maxQuestions': 12,
+  'interview.followUpPercent': 25,
+  'coverage.interviewPasses': 2,
+  'coverage.prdPasses': 3,
+  'coverage.beadsPasses': 3,
+}
 
 export function createTestRun<Out>(parts: RunParts): PhaseRun<Out> {
   const { plugin, script, world, journal } = parts

@@ -232,7 +232,7 @@ function answerPending(state: FakeState, { kind, id, directory }: Where, answer:
 
 // --------------------------------------------------------------------------------------------------- models
 
-const MODELS = ['m1', 'm2']
+const MODELS = ['m1', 'm2', 'm3']
 const isOffered = (model: { providerID: string; modelID: string }): boolean =>
   ['fake', 'scripted'].includes(model.providerID) && MODELS.includes(model.modelID)
 

@@ -1,0 +1,108 @@
+/** What a decision brings along, checked at the door: a person hears at once what is wrong, and a phase can trust it. */
+import * as v from 'valibot'
+import { parse } from 'yaml'
+import type { Form, Json } from '#plugins/contract'
+import { fail, messageOf } from '../errors.ts'
+import type { Registry } from '../pipeline.ts'
+import type { StartedTicket } from '../ticket.ts'
+
+export interface Submitted {
+  readonly action: string
+  readonly payload: Json
+  readonly form: Form
+}
+
+export async function checkPayload(registry: Registry, ticket: StartedTicket, submitted: Submitted): Promise<void> {
+  const { form, action } = submitted
+  if (form.kind === 'questionnaire') checkAnswers(submitted)
+  if (form.kind === 'checklist') checkResults(submitted)
+  if (form.actions.find((a) => a.id === action)?.edits) await checkEdit(registry, ticket, submitted)
+}
+
+const wrong = (field: string, problem: string): never => {
+  throw fail('INVALID_INPUT', { field: `payload.${field}`, problem })
+}
+
+function read<T>(schema: v.GenericSchema<unknown, T>, payload: Json): T {
+  const found = v.safeParse(schema, payload ?? {})
+  if (found.success) return found.output
+  const [issue] = found.issues
+  return wrong(v.getDotPath(issue) ?? '', issue.message)
+}
+
+// ------------------------------------------------------------------------------------------------- questionnaire
+
+const Words = v.pipe(v.string(), v.maxLength(20_000))
+const Answers = v.object({
+  answers: v.optional(
+    v.record(
+      v.string(),
+      v.strictObject({ skipped: v.optional(v.boolean()), selected: v.optional(v.array(v.string())), text: v.optional(Words) }),
+    ),
+    {},
+  ),
+})
+const Asked = v.object({ id: v.string(), answer_type: v.string(), options: v.array(v.object({ id: v.string() })) })
+
+function checkAnswers({ form, payload }: Submitted): void {
+  const { answers } = read(Answers, payload)
+  const asked = new Map([...(form.earlier ?? []), ...(form.questions ?? [])].map((q) => v.parse(Asked, q)).map((q) => [q.id, q]))
+  for (const [id, { selected = [] }] of Object.entries(answers)) {
+    const field = `answers.${id}`
+    const question = asked.get(id)
+    if (!question) return wrong(field, `is no question of this gate; there are ${[...asked.keys()].join(', ')}`)
+    const unknown = selected.filter((option) => !question.options.some((o) => o.id === option))
+    if (unknown.length > 0) return wrong(`${field}.selected`, `has no option ${unknown.join(', ')}`)
+    if (new Set(selected).size !== selected.length) return wrong(`${field}.selected`, 'names an option twice')
+    if (question.answer_type === 'single_choice' && selected.length > 1) return wrong(`${field}.selected`, 'may name one option')
+  }
+}
+
+// ----------------------------------------------------------------------------------------------------- checklist
+
+const Results = v.object({
+  results: v.record(
+    v.string(),
+    v.object({ result: v.picklist(['pass', 'fail', 'waive']), observation: v.optional(Words), expected: v.optional(Words) }),
+  ),
+})
+
+/** Every item has a result, and a failure says what was seen. */
+function checkResults({ form, payload, action }: Submitted): void {
+  if (action !== 'complete') return
+  const { results } = read(Results, payload)
+  const ids = (form.questions ?? []).map((item) => (item as { id: string }).id)
+  const missing = ids.filter((id) => !Object.hasOwn(results, id))
+  if (missing.length > 0) return wrong('results', `has nothing for ${missing.join(', ')}`)
+  for (const [id, { result, observation }] of Object.entries(results)) {
+    if (!ids.includes(id)) return wrong(`results.${id}`, 'is no item of the checklist')
+    if (result === 'fail' && !observation?.trim()) return wrong(`results.${id}.observation`, 'must say what was seen')
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------- edit
+
+/** By the schema of the phase in the ticket's own table that makes the artifact; the last one before the gate, when several do. */
+async function checkEdit(registry: Registry, { pinned, phase }: StartedTicket, { form, payload }: Submitted): Promise<void> {
+  const { content } = read(v.object({ content: v.pipe(v.string(), v.minLength(1), v.maxLength(1_000_000)) }), payload)
+  const rows = pinned.rows.slice(
+    0,
+    pinned.rows.findIndex((r) => r.phase === phase),
+  )
+  const maker = rows.map((r) => registry.phases.get(r.phase)).findLast((plugin) => plugin?.artifact === form.artifact)
+  if (!maker) return
+  const result = await maker.output.schema['~standard'].validate(parsed(content))
+  const [issue] = result.issues ?? []
+  if (issue) wrong('content', `${pathOf(issue.path)}${issue.message}`)
+}
+
+function parsed(content: string): unknown {
+  try {
+    return parse(content)
+  } catch (error) {
+    return wrong('content', `is neither YAML nor JSON: ${messageOf(error)}`)
+  }
+}
+
+const pathOf = (path: readonly unknown[] = []): string =>
+  path.length === 0 ? '' : `${path.map((p) => String(typeof p === 'object' && p !== null && 'key' in p ? p.key : p)).join('.')}: `
