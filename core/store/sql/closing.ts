@@ -38,7 +38,10 @@ export function detachRequests(batch: Batch, { where, reason, args: more = {} }:
     from: `inbox WHERE ${attached} AND kind = '${QUESTION}'`,
     args,
   })
-  return batch.runOnInbox(`UPDATE inbox SET detached = 1, reason = :detachReason WHERE ${attached}`, args)
+  batch.runOnInbox(`UPDATE inbox SET detached = 1, reason = :detachReason WHERE ${attached}`, args)
+  // An answer that was on its way is stored with it: the person has done their part, and the next prompt carries it.
+  const answered = `detached = 1 AND state = 'claimed' AND ${where}`
+  return closeEntries(batch, { where: answered, how: 'stored', reason, args: more })
 }
 
 /** Abandons the sessions that match `where` in the store; stopping them remotely is the caller's. */

@@ -207,6 +207,23 @@ export function inboxSuite(it: It, open: OpenHome): void {
     assert.equal(await store.storedAnswers(ticketId), [])
   })
 
+  it('keeps an answer that was on its way when the turn was lost: nobody is asked again', async () => {
+    await using world = await startedWorld(open)
+    const { store, ticketId } = world
+    await world.activeSession()
+    await world.openTurn()
+    await world.question()
+    await store.claimRequest({ ticketId, id: 'que_1', answer: [['now']], at: 5 })
+    await store.settleTurn(world.fence, { turnId: 'msg_1', settlement: { ...FINISHED, how: 'interrupted' }, at: 6 })
+    assert.equal(await store.inbox(), [])
+    assert.ok(isRunning(await world.ticket()))
+    assert.equal(await world.events('question.closed'), [{ requestId: 'que_1', how: 'stored', answers: [['now']], reason: 'interrupted' }])
+    assert.equal(
+      (await store.storedAnswers(ticketId)).map((e) => e.answer),
+      [[['now']]],
+    )
+  })
+
   it('opens a gate once, decides it once, approves what was seen', async () => {
     await using world = await startedWorld(open)
     const { store, ticketId } = world
