@@ -112,7 +112,8 @@ class ChaosPerson implements Person {
     if (followed.view.status === 'completed') return
     const { items } = await this.#client.inbox.list.query({ ticketId })
     const uncertain = items.filter((entry) => entry.kind === 'uncertain_turn')
-    for (const entry of uncertain.length > 0 ? uncertain : items) await this.#decide(ticketId, entry)
+    for (const entry of uncertain.length > 0 ? uncertain : items)
+      await this.#decide(ticketId, entry).catch((error: unknown) => this.#note(error))
   }
 
   async #decide(ticketId: string, { id, kind }: { id: string; kind: string }): Promise<void> {
