@@ -99,7 +99,7 @@ const lastStartLine = ({ at, counts }: NonNullable<DoctorReport['lastStart']>): 
     .map(([name, n]) => `${name} ${n}`)
     .join(' · ')}`
 
-async function main(args: readonly string[]): Promise<void> {
+export async function main(args: readonly string[]): Promise<void> {
   const report = await examine(process.env)
   console.log(args.includes('--json') ? JSON.stringify(report, null, 2) : readable(report))
   if (args.includes('--fix')) for (const line of await mend(report, args.includes('--dry-run'))) console.log(`fix: ${line}`)

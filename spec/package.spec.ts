@@ -90,7 +90,7 @@ describe('the packed package', (it) => {
       const files = await readdir(installed, { recursive: true, encoding: 'utf8' })
       assert.ok(files.includes('LICENSE'))
       assert.equal(
-        files.filter((file) => /(^|\/)(spec|scripts)\/|(?<!\.d)\.ts$/.test(file)),
+        files.filter((file) => /(^|\/)spec\/|(?<!\.d)\.ts$/.test(file)),
         [],
       )
 
@@ -98,6 +98,7 @@ describe('the packed package', (it) => {
       await writeFile(path.join(scratch, 'tsconfig.json'), JSON.stringify(CONSUMER_CONFIG))
       assert.is(await outputOf(path.join(ROOT, 'node_modules/.bin/tsc'), ['-p', '.'], scratch), '')
 
+      assert.match(await outputOf(process.execPath, [path.join(installed, 'dist/scripts/cli.js'), '--help'], scratch), /watch.*<ticket>/)
       const doors = Object.keys(manifest.exports).filter((door) => !door.endsWith('.json'))
       const script = doors
         .map((door) => `console.log(Object.keys(await import(${JSON.stringify(door.replace(/^\./, 'looptroop'))})).length > 0)`)

@@ -1,0 +1,136 @@
+/** Commands for what waits for a person. */
+import type { Command } from 'commander'
+import type { InboxView, QuestionView } from '#core'
+import { UsageError, withSession, type Session } from './session.ts'
+
+type Questions = QuestionView['questions']
+
+export function peopleCommands(program: Command): void {
+  program
+    .command('inbox [ticket]')
+    .description('everything that waits for a person, and what can be done')
+    .action((ticketId: string | undefined) =>
+      withSession(program.opts(), async ({ client, print }) => {
+        const { items, errors } = await client.inbox.list.query({ ticketId })
+        for (const { projectId, message } of errors) process.stderr.write(`project ${projectId}: ${message}\n`)
+        print(items, () => (items.length > 0 ? (items as readonly InboxView[]).flatMap(described) : 'Nothing waits for you.'))
+      }),
+    )
+  program
+    .command('answer <ticket> [answers...]')
+    .description('answer a question: one argument for each, several choices with commas; or a permission: once, always, reject')
+    .option('--request <id>', 'which one; not needed when there is one only')
+    .option('--reject [reason]', 'refuse to answer')
+    .action((ticketId: string, answers: readonly string[], options: AnswerOptions) =>
+      withSession(program.opts(), (session) => answer(session, { ticketId, answers, options })),
+    )
+  program
+    .command('approve <ticket>')
+    .description('decide a gate: approve what it shows, or take another of its actions')
+    .option('--gate <id>', 'which one; not needed when there is one only')
+    .option('--action <name>', 'such as request_changes', 'approve')
+    .option('--payload <json>', 'what the action takes, as JSON')
+    .option('--yes', 'do not show and ask first')
+    .action((ticketId: string, options: GateOptions) => withSession(program.opts(), (session) => decide(session, ticketId, options)))
+}
+
+const questionsOf = (payload: InboxView['payload']): Questions => (payload as { questions?: Questions } | null)?.questions ?? []
+
+function described({ id, kind, ticketId, actions, payload }: InboxView): readonly string[] {
+  const questions = questionsOf(payload).flatMap(({ question, options }) => [
+    `    ${question}`,
+    ...options.map(({ label, description }) => `      - ${label}${description === '' ? '' : `: ${description}`}`),
+  ])
+  const facts = { ...(payload as object), ...(payload as { form?: object } | null)?.form } as {
+    title?: string
+    message?: string
+    permission?: string
+    patterns?: readonly string[]
+  }
+  const fact = [facts.title, facts.message, facts.permission, facts.patterns?.join(' ')].filter((text) => text !== undefined).join(' ')
+  return [`${ticketId}  ${kind}  ${id}  (${actions.join(', ')})`, ...(fact === '' ? [] : [`    ${fact}`]), ...questions]
+}
+
+async function oneOf(
+  session: Session,
+  ticketId: string,
+  { kinds, id }: { kinds: readonly string[]; id: string | undefined },
+): Promise<InboxView> {
+  const { items } = await session.client.inbox.list.query({ ticketId })
+  const fitting = (items as readonly InboxView[]).filter((entry) => kinds.includes(entry.kind) && (id === undefined || entry.id === id))
+  const [first, ...others] = fitting
+  if (!first)
+    throw new UsageError(
+      `${ticketId} has no open ${kinds.join(' or ')}${id === undefined ? '' : ` ${id}`}. See: looptroop inbox ${ticketId}`,
+    )
+  if (others.length > 0) throw new UsageError(`Which one? ${fitting.map((entry) => `${entry.kind} ${entry.id}`).join(', ')}`)
+  return first
+}
+
+interface AnswerOptions {
+  readonly request?: string
+  readonly reject?: string | true
+}
+
+async function answer(session: Session, given: { ticketId: string; answers: readonly string[]; options: AnswerOptions }): Promise<void> {
+  const { ticketId, options } = given
+  const { client, print } = session
+  const entry = await oneOf(session, ticketId, { kinds: ['question', 'permission'], id: options.request })
+  const target = { ticketId, requestId: entry.id }
+  const reason = typeof options.reject === 'string' ? options.reject : undefined
+  if (entry.kind === 'permission') {
+    const reply = options.reject === undefined ? (given.answers[0] ?? '') : 'reject'
+    if (reply !== 'once' && reply !== 'always' && reply !== 'reject') throw new UsageError('A permission takes: once, always or reject.')
+    await client.permissions.reply.mutate({ ...target, reply, message: reason })
+  } else if (options.reject !== undefined) await client.questions.reject.mutate({ ...target, reason })
+  else await client.questions.reply.mutate({ ...target, answers: await answersTo(session, questionsOf(entry.payload), given.answers) })
+  print({ ok: true, ...target }, () => `${ticketId}: ${entry.kind} ${entry.id} is answered`)
+}
+
+async function answersTo(session: Session, questions: Questions, given: readonly string[]): Promise<string[][]> {
+  const texts = [...given]
+  if (texts.length === 0 && session.interactive)
+    for (const { question, options, multiple, custom } of questions) {
+      const labels = options.map(({ label }) => label).join(' | ')
+      const how = [multiple ? 'several, with commas' : 'one', ...(custom ? ['or your own words'] : [])].join(', ')
+      texts.push(await session.ask(`${question}\n  ${labels} (${how})\n> `))
+    }
+  if (texts.length !== questions.length) throw new UsageError(`It asks ${questions.length} questions: give one argument for each.`)
+  return questions.map(({ multiple }, i) => {
+    const text = texts[i] ?? ''
+    return multiple ? text.split(',').map((choice) => choice.trim()) : [text]
+  })
+}
+
+interface GateOptions {
+  readonly gate?: string
+  readonly action: string
+  readonly payload?: string
+  readonly yes?: boolean
+}
+
+async function decide(session: Session, ticketId: string, { gate, action, payload, yes }: GateOptions): Promise<void> {
+  const { client, print, interactive } = session
+  const entry = await oneOf(session, ticketId, { kinds: ['gate'], id: gate })
+  const { artifact = null } = (entry.payload ?? {}) as { artifact?: { kind: string; sha256: string } | null }
+  const shown = artifact && interactive && yes !== true ? await client.tickets.artifact.query({ ticketId, kind: artifact.kind }) : null
+  if (interactive && yes !== true) {
+    if (shown) process.stdout.write(`${shown.content}\n\n`)
+    if (!/^y(es)?$/i.test(await session.ask(`${action}? [y/N] `))) throw new UsageError('Nothing was decided.')
+  }
+  // The hash that the gate was opened with, or of what was just shown: another one by now is refused.
+  const expectedContentSha256 = shown?.contentSha256 ?? artifact?.sha256
+  const ticket = await client.gates.submit.mutate({
+    ...{ ticketId, gateId: entry.id, action, actionId: `cli-${entry.id}-${action}`, expectedContentSha256 },
+    ...(payload === undefined ? {} : { payload: parsed(payload) }),
+  })
+  print(ticket, () => `${ticketId}: ${action} is taken`)
+}
+
+function parsed(text: string): never {
+  try {
+    return JSON.parse(text) as never
+  } catch {
+    throw new UsageError('--payload is not JSON.')
+  }
+}

@@ -1,0 +1,66 @@
+/** The terminal client as a person runs it, against a server of its own on the mock. */
+import { execFileSync } from 'node:child_process'
+import { mkdir, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import * as assert from 'uvu/assert'
+import { describe } from '../helpers/suite.ts'
+import { tempFolder } from '../helpers/temp-folder.ts'
+import { processesOf, runScript, startScript, type ScriptEnd } from './script-run.ts'
+
+async function repository(folder: string): Promise<string> {
+  const repo = path.join(folder, 'shop')
+  await mkdir(repo)
+  await writeFile(path.join(repo, 'README.md'), 'A shop.\n')
+  const git = (...args: readonly string[]): unknown =>
+    execFileSync('git', ['-C', repo, '-c', 'user.name=x', '-c', 'user.email=x@x', ...args])
+  git('init', '-q', '-b', 'main')
+  git('add', '.')
+  git('commit', '-q', '-m', 'first')
+  return repo
+}
+
+describe('looptroop in a terminal', (it) => {
+  it(
+    'attaches, creates, watches, approves and shows the change, with an exit code for each end',
+    async () => {
+      await using folder = await tempFolder('cli')
+      const repo = await repository(folder.path)
+      const serving = await startScript('cli.ts', { folder: folder.path, args: ['serve'], env: { LOOPTROOP_PORT: '0' }, cwd: folder.path })
+      using _ = { [Symbol.dispose]: () => void serving.child.kill('SIGKILL') }
+      await serving.prints(/Next:/)
+      const url = /listens on (\S+)\/trpc/.exec(serving.stdout())?.[1] ?? ''
+      const cli = (...args: readonly string[]): Promise<ScriptEnd> =>
+        runScript('cli.ts', { folder: folder.path, args, env: { LOOPTROOP_URL: url }, cwd: folder.path })
+      const json = async (...args: readonly string[]): Promise<unknown> => JSON.parse((await cli('--json', ...args)).stdout)
+
+      assert.match((await cli('new', 'x')).stderr, /No project is attached yet/)
+      assert.match((await cli('attach', repo, '--key', 'SHOP')).stdout, /^SHOP {2}shop /)
+      const made = (await json('new', 'Add a till', '--pipeline', 'quick', '--model', 'fake/m1')) as { id: string; status: string }
+      assert.is(made.id, 'SHOP-1', JSON.stringify(made))
+      const watching = await startScript('cli.ts', { folder: folder.path, args: ['watch', 'SHOP-1'], env: { LOOPTROOP_URL: url } })
+      await watching.prints(/waits for you: gate/)
+      assert.match((await cli('inbox')).stdout, /SHOP-1 {2}gate/)
+      const wrong = await cli('answer', 'SHOP-1', 'blue')
+      assert.equal([wrong.code, /no open question or permission/.test(wrong.stderr)], [2, true])
+      const approved = await cli('approve', 'SHOP-1')
+      assert.equal([approved.code, approved.stderr], [0, ''])
+      const end = await watching.ended
+      assert.equal([end.code, end.stderr, /\ncompleted · cost/.test(end.stdout)], [0, '', true])
+      assert.match((await cli('list')).stdout, /SHOP-1 +completed/)
+      const events = (await cli('--json', 'watch', 'SHOP-1')).stdout.trim().split('\n')
+      assert.equal(
+        events.map((line) => (JSON.parse(line) as { seq: number }).seq),
+        events.map((_, i) => i + 1),
+      )
+      assert.is(typeof ((await json('diff', 'SHOP-1')) as { patch: string }).patch, 'string')
+
+      assert.equal([(await cli('retry', 'SHOP-1')).code, (await cli('watch', 'SHOP-9')).code, (await cli('nothing')).code], [6, 5, 2])
+      serving.child.kill('SIGTERM')
+      assert.is((await serving.ended).code, 0)
+      const alone = await cli('--json', 'list')
+      assert.equal([alone.code, (JSON.parse(alone.stdout) as { error: { code: string } }).error.code], [3, 'NO_SERVER'])
+      assert.equal(await processesOf(folder.path), [])
+    },
+    { timeoutMs: 180_000 },
+  )
+})
