@@ -1,6 +1,6 @@
 /** One server: HTTP batch, SSE and WebSocket on one port, under /trpc. */
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
+import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TRPCError } from '@trpc/server'
 import { fail, messageOf, type Kernel } from '#core'
@@ -16,6 +16,8 @@ export interface ServerOptions {
   /** 0 takes a free one. */
   readonly port: number
   readonly token: TokenSource
+  /** Somebody else terminates TLS before it: only then may it listen on more than loopback. */
+  readonly tlsInFront?: boolean
   readonly allowedOrigins?: readonly string[]
   /** Names besides loopback and `host` under which the server may be addressed. */
   readonly allowedHosts?: readonly string[]
@@ -38,9 +40,11 @@ export interface RunningServer {
 
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { kernel, host, onError = () => undefined } = options
+  if (!isLoopback(host) && options.tlsInFront !== true) throw fail('CONFIG_INVALID', { problems: TLS_NEEDED(host) })
   const token = await tokenOf(options.token)
   const admit = admission(options)
-  const tokenIsRight = tokenCheck(token)
+  const streams = new Set<ServerResponse>()
+  const tokenIsRight = tokenCheck(token, options.token, () => cutStreams())
   const context = (authorized: boolean, drained: Ctx['drained'] = () => Promise.resolve()): Ctx => ({ kernel, authorized, drained })
   const report = ({ path, error }: { path: string | undefined; error: TRPCError }): void => {
     if (error.code === 'INTERNAL_SERVER_ERROR') onError(`${path ?? '(no procedure)'}: ${messageOf(error.cause ?? error)}`)
@@ -58,6 +62,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   })
   const connections = trackUpgraded(server)
   const port = await listen(server, host, options.port)
+  server.on('request', (_request, response) => {
+    streams.add(response)
+    response.once('close', () => streams.delete(response))
+  })
+  // Who came with an exchanged token comes again, with the new one or not at all.
+  const cutStreams = (): void => {
+    for (const response of streams) if (response.headersSent) response.destroy()
+    for (const socket of connections) socket.destroy()
+  }
   return {
     url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`,
     host,
@@ -70,6 +83,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     close: () => closeServer(server, () => sockets.close()),
   }
 }
+
+const isLoopback = (host: string): boolean => /^(localhost|127(\.\d{1,3}){3}|::1)$/.test(host)
+const TLS_NEEDED = (host: string): string =>
+  `listening on ${host} would send the token in the clear; put a proxy that terminates TLS in front and say so with LOOPTROOP_TLS_IN_FRONT=1`
 
 async function listen(server: Server, host: string, port: number): Promise<number> {
   server.listen(port, host)

@@ -54,7 +54,8 @@ export async function startLoopTroop(options: ComposeOptions): Promise<LoopTroop
   const kernel = await openKernel(options, { dataDir, registry, opencode: later.opencode })
   const token = env['LOOPTROOP_TOKEN'] ? { value: env['LOOPTROOP_TOKEN'] } : { file: path.join(dataDir, 'token') }
   const host = options.host ?? env['LOOPTROOP_HOST'] ?? '127.0.0.1'
-  const server = await startServer({ kernel, host, port: options.port ?? portOf(env), token, onError: log }).catch(
+  const door = { tlsInFront: env['LOOPTROOP_TLS_IN_FRONT'] === '1', ...namesOf(env) }
+  const server = await startServer({ kernel, host, port: options.port ?? portOf(env), token, onError: log, ...door }).catch(
     async (error: unknown) => {
       await kernel.stop()
       throw error
@@ -143,6 +144,13 @@ export async function loadRegistry(folder: string): ReturnType<typeof loadPlugin
 export async function ownVersion(): Promise<string> {
   const file = new URL(import.meta.url.includes('/dist/') ? '../../package.json' : '../package.json', import.meta.url)
   return (JSON.parse(await readFile(file, 'utf8')) as { version: string }).version
+}
+
+/** Under which other names the server may be addressed, and pages of which other origins may call it. */
+function namesOf(env: ComposeOptions['env']): { allowedHosts: readonly string[]; allowedOrigins: readonly string[] } {
+  const list = (name: string): readonly string[] =>
+    (env[name] ?? '').split(',').flatMap((text) => (text.trim() === '' ? [] : [text.trim()]))
+  return { allowedHosts: list('LOOPTROOP_ALLOWED_HOSTS'), allowedOrigins: list('LOOPTROOP_ALLOWED_ORIGINS') }
 }
 
 function portOf(env: ComposeOptions['env']): number {
