@@ -2,6 +2,8 @@
  * Every error the kernel raises: its code, what happened, what to do about it. Callers choose by `code` or `kind`, never
  * by message text. `kind` is what the router maps to a tRPC code; nothing here knows HTTP.
  */
+import { redact, redactDeep } from './redact.ts'
+
 
 export type ErrorKind =
   | 'bad_input' // the caller sent something wrong; `field` says where
@@ -119,6 +121,7 @@ const ERRORS = {
   GIT_TIMEOUT: say('unavailable', (d) => `git ${d.args} took longer than ${d.ms} ms and was ended.`, 'Look for a lock or a credential prompt in the repository.'),
   GIT_MISSING: say('unavailable', 'No git was found.', 'Install git 2.31 or newer.'),
   WORKTREE_BROKEN: say('precondition', (d) => `The worktree of ${d.ticketId} is not usable: ${d.problem}`, 'Retry makes it anew from the branch.'),
+  FORGE_FAILED: say('unavailable', (d) => `gh ${d.args} did not succeed: ${d.problem}`, 'Mend it at the forge (login, rights, the pull request itself), then Retry.'),
   SQUASH_CONFLICT: say('precondition', (d) => `The branch of ${d.ticketId} cannot be squashed: ${d.problem}`, 'The branch is as it was. Rebase it by hand, then Retry.'),
   // -- the door
   TOKEN_WRONG: say('unauthorized', 'The bearer token is missing or wrong.', 'Send `authorization: Bearer <token>`; the server printed where its token file is.'),
@@ -142,12 +145,13 @@ export class LoopTroopError extends Error {
   readonly details: Details
   constructor(code: ErrorCode, details: Details = {}, options: { cause?: unknown } = {}) {
     const words: Wording = ERRORS[code]
-    const shown = Object.fromEntries(Object.entries(details).map(([k, v]) => [k, typeof v === 'string' ? v : JSON.stringify(v)]))
+    const told = redactDeep(details)
+    const shown = Object.fromEntries(Object.entries(told).map(([k, v]) => [k, typeof v === 'string' ? v : JSON.stringify(v)]))
     super(words.message(shown), options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.kind = words.kind
     this.hint = words.hint(shown)
-    this.details = details
+    this.details = told
   }
 }
 

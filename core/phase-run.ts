@@ -32,7 +32,7 @@ export function createPhaseRun<Out>(run: RunContext): PhaseRun<Out> {
     prompt: <T = Out>(name: string, options: PromptOptions<T> = {}): Promise<Turned<T>> => promptVerb<T>(run, name, options),
     step: (name, effect, input = null) =>
       journal.record({ name, verb: 'step', input, effect, events: () => [event('step.recorded', { ...journal.at, name })] }),
-    ask: (name, form) => askVerb(run, name, form),
+    ask: (name, form, poll) => askVerb(run, name, { form, poll }),
     sleep: (name, duration) => sleepVerb(run, name, duration),
     now: (name) => clockVerb('now', name, () => driving.clock.now()),
     random: (name) => clockVerb('random', name, () => driving.chance.random()),

@@ -1,5 +1,6 @@
 /** The whole change once more: the model names the commands that prove the ticket, the server runs them. */
 import * as v from 'valibot'
+import { parse } from 'yaml'
 import { slices, work } from '#plugins'
 import type { ExecResult } from '#plugins'
 
@@ -10,6 +11,11 @@ const FinalTest = v.object({
 })
 type FinalTest = v.InferOutput<typeof FinalTest>
 
+interface Round {
+  readonly round?: number
+  readonly reason?: string
+}
+
 export default work<FinalTest>({
   id: 'RUNNING_FINAL_TEST',
   label: 'Running the final test',
@@ -18,11 +24,12 @@ export default work<FinalTest>({
     task: 'Make sure that the whole ticket is covered by tests, then name the commands that prove it. The server runs them after you.',
     steps: [
       "Look at what was changed and at the project's own test set-up.",
+      'When a reason is given why the change is tested again, mend that first.',
       'Add a test only where something the ticket asks for is not covered.',
       'Name commands that run from the top of the repository and end by themselves: the full test suite, and whatever else the project checks.',
     ],
   },
-  context: slices('ticket_details', 'prd', 'beads', 'final_test_notes').about('ticket_details'),
+  context: slices('ticket_details', 'prd', 'beads', 'bead_data', 'bead_notes', 'final_test_notes').about('ticket_details', 'bead_data'),
   tools: 'default',
   output: {
     schema: FinalTest,
@@ -31,8 +38,12 @@ export default work<FinalTest>({
     example: { commands: ['true'], test_files: [], summary: 'What the commands show.' },
     aliases: { commands: ['test_commands'] },
   },
-  items: (phase) =>
-    Promise.resolve([{ id: '@final-test', title: `Final test of ${phase.ticket.id}`, priority: 1, blockedBy: [], data: null }]),
+  async items(phase) {
+    // Whoever sends the change back (the base moved on, a person's check failed) raises the round: it is proven anew.
+    const { round = 1, reason = null } = (parse((await phase.read('final_test_round'))?.content ?? '') ?? {}) as Round
+    const id = round === 1 ? '@final-test' : `@final-test-${round}`
+    return [{ id, title: `Final test of ${phase.ticket.id}`, priority: 1, blockedBy: [], data: reason === null ? null : { reason } }]
+  },
   async verify(phase, { value, name }) {
     const results: ExecResult[] = []
     for (const [i, command] of value.commands.entries()) {

@@ -1,5 +1,7 @@
-/** A person approves the plan, or asks for changes; the comment goes into the next planning prompt. */
-import { APPROVE, REQUEST_CHANGES, gate } from '#plugins'
+/** A person approves the plan, corrects it, or asks for changes; the comment goes into the next planning. */
+import { APPROVE, EDIT, REQUEST_CHANGES, gate } from '#plugins'
+
+const NO_REASON = 'The plan was not approved; no reason was given.'
 
 export default gate({
   id: 'WAITING_BEADS_APPROVAL',
@@ -7,10 +9,13 @@ export default gate({
   kind: 'list',
   title: 'Approve the plan',
   artifact: 'beads',
-  actions: [APPROVE, REQUEST_CHANGES],
+  beside: ['beads_draft_coverage'],
+  actions: [APPROVE, EDIT, REQUEST_CHANGES],
   async onDecision(phase, decision) {
     if (decision.action !== REQUEST_CHANGES.id) return
     const payload = decision.payload as { comment?: string } | null
-    await phase.save('beads_feedback', payload?.comment ?? 'The plan was not approved; no reason was given.')
+    const comment = payload?.comment ?? NO_REASON
+    await phase.save('beads_feedback', comment)
+    await phase.save('beads_draft_feedback', comment)
   },
 })

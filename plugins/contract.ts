@@ -148,6 +148,8 @@ export interface WorkspaceVerbs {
   commit(name: string, options: { message: string; paths?: readonly string[] }): Promise<string | null>
   /** One commit on the merge base with the base branch. Restores the head on any error. */
   squash(name: string, options: { message: string }): Promise<{ commit: string; base: string; commits: number }>
+  /** Merges the base branch into the ticket's when it moved on meanwhile. With conflicts (paths) nothing is changed. */
+  update(name: string): Promise<{ moved: boolean; base: string; conflicts: readonly string[] }>
   diff(
     name: string,
     options?: { from?: string; to?: string; maxChars?: number },
@@ -183,8 +185,8 @@ export interface PhaseRun<Out = unknown> {
   prompt<T = Out>(name: string, options?: PromptOptions<T>): Promise<Turned<T>>
   /** An effect with a trace outside: runs at least once. `again` says that an earlier run may have acted: look first. */
   step<T extends Json>(name: string, effect: (key: string, again: boolean) => Promise<T>, input?: Json): Promise<T>
-  /** Parks until a person decides; holds no process and no session. */
-  ask(name: string, form: Form): Promise<Decision>
+  /** Parks until a person decides, or `poll` sees a decision; holds no process and no session. */
+  ask(name: string, form: Form, poll?: Poll): Promise<Decision>
   /** Parks for a time (milliseconds). */
   sleep(name: string, duration: number): Promise<void>
   now(name: string): Promise<number>
@@ -204,13 +206,34 @@ export interface PhaseRun<Out = unknown> {
   done(output?: Out, outcome?: string): Outcome<Out>
 }
 
-/** Pull requests: a port. Without a remote `available` says why. */
+/** A pull request of the ticket's branch. */
+export type PullRequest = {
+  readonly number: number
+  readonly url: string
+  readonly state: 'open' | 'merged' | 'closed'
+  readonly draft: boolean
+  /** Newest commit that the forge has of it. */
+  readonly head: string
+  readonly base: string
+}
+/** Pull requests: a port. Without a remote `available` says why. Each looks first and makes nothing twice. */
 export interface ForgeVerbs {
   available(name: string): Promise<{ ok: boolean; reason?: string }>
-  openPullRequest(name: string, options: { title: string; body: string; draft?: boolean }): Promise<Json>
-  pullRequest(name: string): Promise<Json>
-  merge(name: string): Promise<Json>
-  close(name: string): Promise<Json>
+  openPullRequest(name: string, options: { title: string; body: string; draft?: boolean }): Promise<PullRequest>
+  pullRequest(name: string): Promise<PullRequest | null>
+  /** Only while its head is `head`: what was reviewed. */
+  merge(name: string, options: { head: string }): Promise<PullRequest>
+  close(name: string): Promise<PullRequest>
+  /** Not recorded: for `Poll.look` alone. */
+  look(): Promise<PullRequest | null>
+}
+
+/** Something outside that may decide a gate while it is open, beside the person: a pull request that was merged elsewhere. */
+export interface Poll {
+  /** Milliseconds between two looks. */
+  readonly every: number
+  /** Null while there is nothing to say. Records nothing and calls no verb; an error is a look without a result. */
+  look(): Promise<Decision | null>
 }
 
 // --------------------------------------------------------------------------------------------------- pipeline

@@ -10,10 +10,10 @@ export interface InboxVerbs {
     fence: Fence,
     input: At & PhaseAt & { gateId: string; name: string; inputHash: string; payload: Json; actions: readonly string[]; opened: NewEvent },
   ): Promise<StepRecord>
-  /** Consumes the decision: step recorded, entry closed, the newest revision of the artifact kind `approves` marked approved by this action, CHANGES.wake when it waits for a person. Event `gate.decided`. */
+  /** Consumes the decision (`consume` null: nobody sent it, it was seen outside): step recorded, entry closed, the newest revision of the artifact kind `approves` marked approved by this action, CHANGES.wake when it waits for a person. Event `gate.decided`. */
   decideGate(
     fence: Fence,
-    input: At & PhaseAt & { gateId: string; name: string; decision: Json; approves: string | null; consume: string },
+    input: At & PhaseAt & { gateId: string; name: string; decision: Json; approves: string | null; consume: string | null },
   ): Promise<void>
   /** A question or permission of the model; no change when it is known. A running ticket waits for a person from here on. */
   openRequest(

@@ -1,5 +1,5 @@
 /** `phase.ask` and `phase.sleep`: they park the run, which then holds no process and no session. */
-import type { Decision, Form } from '#plugins/contract'
+import type { Decision, Form, Poll } from '#plugins/contract'
 import { fail } from '../errors.ts'
 import { event } from '../events/events.ts'
 import { hashOf, toJson } from '../json.ts'
@@ -13,7 +13,7 @@ export type GatePayload = {
   readonly artifact: { readonly kind: string; readonly sha256: string; readonly revision: number } | null
 }
 
-export async function askVerb(run: RunContext, name: string, form: Form): Promise<Decision> {
+export async function askVerb(run: RunContext, name: string, { form, poll }: { form: Form; poll?: Poll | undefined }): Promise<Decision> {
   const { journal, driving, ticket } = run
   const { phase, attempt } = journal.at
   const known = journal.visit(name, 'ask', toJson(form))
@@ -49,7 +49,21 @@ export async function askVerb(run: RunContext, name: string, form: Form): Promis
     })
   })
   if (step.state === 'done') return step.value as unknown as Decision
-  return journal.park(name, { waitingFor: 'person', until: null })
+  if (!poll) return journal.park(name, { waitingFor: 'person', until: null })
+  const seen = await journal.busy(() => lookOutside(run, name, poll))
+  return seen ?? journal.park(name, { waitingFor: 'person', until: driving.clock.now() + poll.every })
+}
+
+/** One look per run: the ticket is woken for the next. What is seen decides the gate as a person's decision would. */
+async function lookOutside(run: RunContext, name: string, poll: Poll): Promise<Decision | null> {
+  const { journal, driving, ticket } = run
+  // A forge that does not answer now is asked again at the next look; the person can decide meanwhile.
+  const decision = await poll.look().catch(() => null)
+  if (!decision) return null
+  const gateId = `${ticket.id}:${journal.at.phase}:${journal.at.attempt}:${name}`
+  const input = { ...journal.at, gateId, name, decision: toJson(decision), approves: null, consume: null, at: driving.clock.now() }
+  await driving.store.decideGate(driving.fence, input)
+  return decision
 }
 
 export async function sleepVerb(run: RunContext, name: string, duration: number): Promise<void> {

@@ -1,6 +1,5 @@
 /** `phase.workspace` and `phase.forge`: each call recorded under its name. */
 import type { ExecResult, ForgeVerbs, Json, WorkspaceVerbs } from '#plugins/contract'
-import { fail } from '../errors.ts'
 import { event } from '../events/events.ts'
 import { readFiles } from '../workspace/index.ts'
 import type { Recording } from './journal.ts'
@@ -23,6 +22,11 @@ export function workspaceVerbs(run: RunContext): WorkspaceVerbs {
       record('squash', name, {
         input: { ...options },
         effect: async (key) => ({ ...(await workspace.squash({ ...options, key, baseBranch: ticket.baseBranch })) }),
+      }),
+    update: (name) =>
+      record('update', name, {
+        input: null,
+        effect: async (key) => ({ ...(await workspace.update({ key, baseBranch: ticket.baseBranch })) }),
       }),
     diff: (name, options = {}) =>
       record('diff', name, { input: { ...options }, effect: async () => ({ ...(await workspace.diff(options)) }) }),
@@ -59,16 +63,19 @@ const commandEvent = (run: RunContext, name: string, result: ExecResult): Return
     durationMs: result.durationMs,
   })
 
-/** No forge is connected: `available` says so, everything else refuses. Pull requests come with the full pipeline. */
+/** Pull requests of the ticket's branch, through the person's own tool. */
 export function forgeVerbs(run: RunContext): ForgeVerbs {
-  const reason = 'no forge is configured'
-  const refuse = (): Promise<never> => Promise.reject(fail('PLUGIN_FAILED', { phase: run.journal.at.phase, problem: reason }))
+  const { journal, ticket, workspace } = run
+  const { forge } = workspace
+  const record = <T extends Json>(verb: string, name: string, input: Json, effect: () => Promise<T>): Promise<T> =>
+    journal.record({ verb: `forge.${verb}`, name, input, effect })
   return {
-    available: (name) =>
-      run.journal.record({ verb: 'forge.available', name, input: null, effect: () => Promise.resolve({ ok: false, reason }) }),
-    openPullRequest: refuse,
-    pullRequest: refuse,
-    merge: refuse,
-    close: refuse,
+    available: (name) => record('available', name, null, () => forge.available()),
+    openPullRequest: (name, { title, body, draft = true }) =>
+      record('open', name, { title, body, draft }, () => forge.open({ title, body, draft, base: ticket.baseBranch })),
+    pullRequest: (name) => record('find', name, null, () => forge.find()),
+    merge: (name, { head }) => record('merge', name, head, () => forge.merge(head)),
+    close: (name) => record('close', name, null, () => forge.close()),
+    look: () => forge.find(),
   }
 }

@@ -43,7 +43,7 @@ export async function commitChanges(place: Place, options: CommitOptions, clock:
   if (paths.length === 0) return null
   const tree = await writeTree(place, head, paths)
   if (tree === (await resolveTree(place, head))) return null
-  const commit = await writeCommit(place, { tree, parent: head, text: withTrailers(options.message, { [STEP]: options.key }), clock })
+  const commit = await writeCommit(place, { tree, parents: [head], text: withTrailers(options.message, { [STEP]: options.key }), clock })
   await place.git(['symbolic-ref', 'HEAD', `refs/heads/${place.branch}`])
   await moveBranch(place, commit, head)
   // The index still describes the old head; the files are right already.
@@ -69,7 +69,7 @@ async function squash(place: Place, { message, key, baseBranch }: SquashOptions,
   const commits = Number((await place.git(['rev-list', '--count', `${base}..${head}`])).stdout.trim())
   if (commits === 0) throw fail('SQUASH_CONFLICT', { ticketId: place.branch, problem: `it has no commit beyond ${baseBranch}` })
   const text = withTrailers(message, { [COUNT]: String(commits), [STEP]: key })
-  const commit = await writeCommit(place, { tree: await resolveTree(place, head), parent: base, text, clock })
+  const commit = await writeCommit(place, { tree: await resolveTree(place, head), parents: [base], text, clock })
   await moveBranch(place, commit, head)
   return { commit, base, commits }
 }
@@ -106,7 +106,7 @@ export async function pushBranch(place: Place, { remote = 'origin' }: { remote?:
 }
 
 /** The newest commit after `since` that carries the key. */
-async function findByKey(place: Place, key: string, since: string): Promise<string | undefined> {
+export async function findByKey(place: Place, key: string, since: string): Promise<string | undefined> {
   const format = `--format=%H%x1f%(trailers:key=${STEP},valueonly,separator=%x1e)`
   const lines = (await place.git(['log', format, `${since}..refs/heads/${place.branch}`])).stdout.split('\n')
   const rows = lines.map((line) => line.split('\x1f'))
@@ -123,24 +123,29 @@ export const branchHead = (place: Place): Promise<string> => resolveCommit(place
 const resolveTree = async (place: Place, commit: string): Promise<string> =>
   (await place.git(['rev-parse', `${commit}^{tree}`])).stdout.trim()
 
-const moveBranch = (place: Place, to: string, from: string): Promise<unknown> =>
+export const moveBranch = (place: Place, to: string, from: string): Promise<unknown> =>
   place.git(['update-ref', '-m', 'looptroop', `refs/heads/${place.branch}`, to, from])
 
 interface NewCommit {
   readonly tree: string
-  readonly parent: string
+  readonly parents: readonly string[]
   readonly text: string
   readonly clock: Clock
 }
 
-async function writeCommit(place: Place, { tree, parent, text, clock }: NewCommit): Promise<string> {
+export async function writeCommit(place: Place, { tree, parents, text, clock }: NewCommit): Promise<string> {
   const date = `${Math.floor(clock.now() / 1000)} +0000`
   const env = {
     ...{ GIT_AUTHOR_NAME: AUTHOR.name, GIT_AUTHOR_EMAIL: AUTHOR.email, GIT_AUTHOR_DATE: date },
     ...{ GIT_COMMITTER_NAME: AUTHOR.name, GIT_COMMITTER_EMAIL: AUTHOR.email, GIT_COMMITTER_DATE: date },
   }
-  return (await place.git(['commit-tree', tree, '-p', parent, '-F', '-'], { env, input: text })).stdout.trim()
+  return (
+    await place.git(['commit-tree', tree, ...parents.flatMap((parent) => ['-p', parent]), '-F', '-'], { env, input: text })
+  ).stdout.trim()
 }
+
+/** A message that its step finds again. */
+export const keyed = (message: string, key: string): string => withTrailers(message, { [STEP]: key })
 
 /** A block of its own at the end, or git would read the trailers as text. */
 function withTrailers(message: string, trailers: Readonly<Record<string, string>>): string {

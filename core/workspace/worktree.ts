@@ -14,6 +14,8 @@ import {
   type Squashed,
   type SquashOptions,
 } from './worktree-commits.ts'
+import { githubForge, type Forge } from './forge.ts'
+import { mergeBase, type Updated } from './worktree-merge.ts'
 import { endProcessesIn } from './processes.ts'
 import { ensurePlace, openPlace, removePlace, type PlaceOptions } from './worktree-place.ts'
 import { changedPaths, diffTrees, resetTo, treeState, type Diff } from './worktree-tree.ts'
@@ -34,6 +36,8 @@ export interface Workspace {
   reset(commit: string): Promise<void>
   commit(options: CommitOptions): Promise<string | null>
   squash(options: SquashOptions): Promise<Squashed>
+  /** Merges the base branch when it moved on; with conflicts nothing changes. */
+  update(options: { readonly baseBranch: string; readonly key: string }): Promise<Updated>
   /** `from` defaults to the base commit; without `to` it is the worktree as it stands. */
   diff(options?: { readonly from?: string; readonly to?: string; readonly maxChars?: number }): Promise<Diff>
   push(options?: { readonly remote?: string }): Promise<Pushed>
@@ -41,6 +45,7 @@ export interface Workspace {
   run(options: Omit<CommandRequest, 'cwd' | 'maxOutput'> & { readonly maxOutput?: number }): Promise<ExecResult>
   /** Equal before and after means that nothing was written or committed. Ignored files are not looked at. */
   treeState(): Promise<string>
+  readonly forge: Forge
   /** Removes the worktree, keeps the branch. */
   remove(): Promise<void>
 }
@@ -60,6 +65,8 @@ export function createWorkspace(options: WorkspaceOptions): Workspace {
     reset: async (commit) => resetTo(await place(), commit, clock),
     commit: async (wanted) => commitChanges(await place(), wanted, clock),
     squash: async (wanted) => squashBranch(await place(), wanted, clock),
+    update: async (wanted) => mergeBase(await place(), wanted, clock),
+    forge: githubForge(options),
     diff: async ({ from = baseCommit, to, maxChars = DIFF_CHARS } = {}) => diffTrees(await place(), { from, to, maxChars }),
     push: async (wanted = {}) => pushBranch(await place(), wanted),
     run: (wanted) => runCommand({ maxOutput: OUTPUT_BYTES, ...wanted, cwd: worktreePath }),

@@ -25,6 +25,18 @@ export const REQUEST_CHANGES: GateAction = { id: 'request_changes', label: 'Requ
 /** The document is replaced by the person's own, checked by its schema at the door; then the gate is open again. */
 export const EDIT: GateAction = { id: 'edit', label: 'Edit', edits: true }
 
+/** What a check left open is to be mended; a comment goes along. */
+export const FIX_GAPS: GateAction = { id: 'fix_gaps', label: 'Close the gaps' }
+
+/** For `onDecision`: the words of a person who did not approve, as an artifact that the next prompt sees. */
+export const keepComment =
+  (artifact: string): NonNullable<GatePhase['onDecision']> =>
+  async (phase, { action, payload }) => {
+    const { comment } = (payload ?? {}) as { comment?: string }
+    if (action === APPROVE.id || (comment ?? '') === '') return
+    await phase.save(artifact, comment ?? '')
+  }
+
 export const gate = (definition: GatePhase): PhasePlugin<Decision> => {
   const { id, label, version = 1, kind, title, artifact, actions, questions, beside } = definition
   const form: Form = {

@@ -1,5 +1,17 @@
 /** A PhaseRun in memory: every verb recorded and replayed as the kernel does, the world around it scripted. */
-import type { ArtifactView, Decision, Form, ForgeVerbs, Item, Json, Outcome, PhasePlugin, PhaseRun, WorkspaceVerbs } from '../contract.ts'
+import type {
+  ArtifactView,
+  Decision,
+  Form,
+  ForgeVerbs,
+  Item,
+  Json,
+  Outcome,
+  PhasePlugin,
+  PhaseRun,
+  Poll,
+  WorkspaceVerbs,
+} from '../contract.ts'
 import { GiveUp, PromptFailed } from '../errors.ts'
 import type { RunJournal } from './journal.ts'
 import { promptVerb } from './prompt-verb.ts'
@@ -46,7 +58,7 @@ export function createTestRun<Out>(parts: RunParts): PhaseRun<Out> {
     settings: { ...SETTINGS, ...script.settings },
     prompt: (name, options) => promptVerb(parts, name, options),
     step: (name, effect, input = null) => journal.record({ name, verb: 'step', input, effect }),
-    ask: (name, form) => quiet(askVerb(parts, name, form)),
+    ask: (name, form, poll) => quiet(askVerb(parts, name, { form, poll })),
     sleep: async (name, duration) => {
       await journal.record({ name, verb: 'sleep', input: duration, effect: async () => (world.sleep(duration), null) })
     },
@@ -93,9 +105,13 @@ async function answered<Out>(phase: PhaseRun<Out>): Promise<Out> {
   throw new PromptFailed(turned)
 }
 
-async function askVerb({ journal, script, world, asked }: RunParts, name: string, form: Form): Promise<Decision> {
-  const decision = script.decisions?.[name]
-  if (decision === undefined) {
+async function askVerb(
+  { journal, script, world, asked }: RunParts,
+  name: string,
+  { form, poll }: { form: Form; poll: Poll | undefined },
+): Promise<Decision> {
+  const decision = script.decisions?.[name] ?? (await poll?.look())
+  if (!decision) {
     journal.visit(name, 'ask', toJson(form))
     asked.push({ name, form })
     return journal.park(name, 'ask', toJson(form))
@@ -136,7 +152,7 @@ const itemVerbs = ({ journal, world }: RunParts): PhaseRun['items'] => ({
   },
 })
 
-function workspaceVerbs({ journal, world }: RunParts): WorkspaceVerbs {
+function workspaceVerbs({ journal, world, script }: RunParts): WorkspaceVerbs {
   const record = async <T>(verb: string, name: string, act: { input?: unknown; effect: () => T }): Promise<T> => {
     const effect = async (): Promise<Json> => toJson(act.effect())
     return (await journal.record({ name, verb: `workspace.${verb}`, input: toJson(act.input), effect })) as T
@@ -152,9 +168,14 @@ function workspaceVerbs({ journal, world }: RunParts): WorkspaceVerbs {
         input,
         effect: () => ({ commit: world.commit() ?? world.head(), base: 'base', commits: world.commits.length }),
       }),
+    update: (name) => record('update', name, { effect: () => ({ moved: false, base: 'base', conflicts: [], ...script.baseMoved }) }),
     diff: (name, input) =>
       record('diff', name, { input, effect: () => ({ patch: '', stat: `${world.changed().length} files changed`, truncated: false }) }),
-    push: (name, input) => record('push', name, { input, effect: () => ({ pushed: false, reason: 'there is no remote in a test' }) }),
+    push: (name, input) =>
+      record('push', name, {
+        input,
+        effect: () => (script.pullRequest ? { pushed: true } : { pushed: false, reason: 'there is no remote in a test' }),
+      }),
     exec: (name, input) => record('exec', name, { input, effect: () => world.exec(input.command) }),
     files: (name, paths, options) =>
       record('files', name, {
@@ -165,13 +186,21 @@ function workspaceVerbs({ journal, world }: RunParts): WorkspaceVerbs {
   }
 }
 
-/** No forge in a test, as in a project without a remote. */
-function forgeVerbs({ journal }: RunParts): ForgeVerbs {
+/** No forge in a test unless the script has one, as in a project without a remote. */
+function forgeVerbs({ journal, script }: RunParts): ForgeVerbs {
+  const there = script.pullRequest
   const reason = 'no forge is configured'
+  const record = <T extends Json>(verb: string, name: string, input: Json, value: T): Promise<T> =>
+    journal.record({ name, verb: `forge.${verb}`, input, effect: async () => value })
   const refuse = (): Promise<never> => quiet(Promise.reject(new GiveUp(reason)))
-  const available: ForgeVerbs['available'] = (name) =>
-    journal.record({ name, verb: 'forge.available', input: null, effect: async () => ({ ok: false, reason }) })
-  return { available, openPullRequest: refuse, pullRequest: refuse, merge: refuse, close: refuse }
+  return {
+    available: (name) => record('available', name, null, there ? { ok: true } : { ok: false, reason }),
+    openPullRequest: (name, options) => (there ? record('open', name, { ...options }, there) : refuse()),
+    pullRequest: (name) => record('find', name, null, there ?? null),
+    merge: (name, { head }) => (there ? record('merge', name, head, { ...there, state: 'merged' as const }) : refuse()),
+    close: (name) => (there ? record('close', name, null, { ...there, state: 'closed' as const }) : refuse()),
+    look: () => Promise.resolve(there ?? null),
+  }
 }
 
 export const sameOutcome = (a: Outcome, b: Outcome): boolean => canonical(a) === canonical(b)

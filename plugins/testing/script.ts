@@ -1,5 +1,16 @@
 /** What an author says about the world around the phase: what the model answers, what people decide, what commands do. */
-import type { Decision, ExecResult, FailureKind, Item, Json, OutputSpec, PromptOptions, Turned, TurnedWhy } from '../contract.ts'
+import type {
+  Decision,
+  ExecResult,
+  FailureKind,
+  Item,
+  Json,
+  OutputSpec,
+  PromptOptions,
+  PullRequest,
+  Turned,
+  TurnedWhy,
+} from '../contract.ts'
 
 export interface AskedPrompt {
   readonly name: string
@@ -26,6 +37,10 @@ export interface PhaseScript {
   /** Paths that differ from the base; none means that a commit finds nothing. Default `['changed.txt']`. */
   readonly changed?: readonly string[]
   readonly settings?: Readonly<Record<string, Json>>
+  /** The ticket's pull request, as the forge has it; without it there is no forge. */
+  readonly pullRequest?: PullRequest
+  /** The base branch moved on meanwhile. */
+  readonly baseMoved?: { readonly moved: boolean; readonly conflicts?: readonly string[] }
   readonly ticket?: { readonly title?: string; readonly description?: string }
   readonly attempt?: number
   readonly visits?: number

@@ -8,13 +8,14 @@ const decide = (action: string, payload: { comment?: string } | null = null) =>
   testPhase(waiting, { artifacts: { beads: 'the plan' }, decisions: { decision: { action, payload } } })
 
 describe('WAITING_BEADS_APPROVAL', (it) => {
-  it('waits on the plan with two actions', async () => {
+  it('waits on the plan with three actions', async () => {
     const { parked, asked, violations } = await testPhase(waiting, { artifacts: { beads: 'the plan' } })
     assert.equal([parked, violations, asked[0]?.form.artifact], [['decision'], [], 'beads'])
     assert.equal(
       asked[0]?.form.actions.map(({ id, approves }) => [id, approves === true]),
       [
         ['approve', true],
+        ['edit', false],
         ['request_changes', false],
       ],
     )

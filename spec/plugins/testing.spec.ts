@@ -163,7 +163,7 @@ describe('testPhase', (it) => {
 
   it('keeps the plugin author from what a test has not: a forge', async () => {
     const report = await testPhase(
-      phaseOf(async (phase) => (await phase.forge.available('forge')).ok || (await phase.forge.merge('merge'))),
+      phaseOf(async (phase) => (await phase.forge.available('forge')).ok || (await phase.forge.merge('merge', { head: 'h' }))),
     )
     assert.match(String(report.error), /no forge/)
     assert.not.ok(report.error instanceof PluginError)

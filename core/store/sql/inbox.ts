@@ -73,7 +73,7 @@ async function decideGate(context: Context, fence: Fence, input: Input<'decideGa
   const batch = fencedBatch(context, 'decideGate', { fence, args: { at, phase, attempt, id: gateId, name, decision: encode(decision) } })
   batch.guard('an open gate', `SELECT state = 'open' AND kind = :kind FROM inbox WHERE ${ENTRY}`, { kind: GATE })
   batch.guard('an open step', `SELECT state = 'open' FROM steps WHERE ${STEP}`)
-  consumeCommand(batch, 'decide', consume)
+  if (consume !== null) consumeCommand(batch, 'decide', consume)
   batch.run(`UPDATE steps SET state = 'done', value = :decision, ended_at = :at WHERE ${STEP}`)
   batch.runOnInbox(`UPDATE inbox SET state = 'closed', how = 'decided', answer = :decision, closed_at = :at WHERE ${ENTRY}`)
   if (approves !== null) {

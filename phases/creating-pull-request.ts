@@ -1,0 +1,73 @@
+/** The branch is pushed and a draft pull request opened. Without a forge the ticket ends with its local branch, and says so. */
+import * as v from 'valibot'
+import { GiveUp, definePhase, part, slices, withParts } from '#plugins'
+import type { PhaseRun } from '#plugins'
+
+const Text = v.object({
+  title: v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(200)),
+  body: v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(30_000)),
+})
+type Text = v.InferOutput<typeof Text>
+const LOCAL = 'local'
+const PUSHES = 3
+const PATCH_CHARS = 30_000
+const BETWEEN_PUSHES_MS = 5_000
+const context = slices('ticket_details', 'prd').about('ticket_details')
+
+export default definePhase<Text>({
+  id: 'CREATING_PULL_REQUEST',
+  label: 'Opening the pull request',
+  primitive: 'command',
+  outcomes: ['done', LOCAL],
+  tools: 'disabled',
+  prompt: {
+    role: 'You describe a finished change to the people who will review it.',
+    task: 'Write the title and the body of a pull request for the change below.',
+    steps: [
+      'Say what changes for a user and why, then what a reviewer should look at first, then how it was tested.',
+      'Only what the change really does. Markdown; no headline at the top.',
+    ],
+  },
+  context,
+  output: {
+    schema: Text,
+    format: 'yaml',
+    tag: 'PULL_REQUEST',
+    example: { title: 'What the change does', body: 'Why, and how it was tested.' },
+  },
+  async run(phase) {
+    const { branch } = phase.ticket
+    const { ok, reason = '' } = await phase.forge.available('forge')
+    const changed = await phase.workspace.changed('changed', phase.ticket.baseCommit)
+    if (!ok || changed.length === 0) {
+      await phase.save('pull_request_report', { opened: false, branch, reason: ok ? 'nothing was changed' : reason })
+      return phase.done(undefined, LOCAL)
+    }
+    const text = await textOf(phase)
+    await push(phase)
+    const { number, url, head } = await phase.forge.openPullRequest('open', text)
+    await phase.save('pull_request_report', { opened: true, branch, number, url, head, title: text.title })
+    return phase.done()
+  },
+})
+
+/** The model's words, or plain ones: a missing text must not keep a finished change back. */
+async function textOf(phase: PhaseRun<Text>): Promise<Text> {
+  const { patch, stat } = await phase.workspace.diff('diff', { maxChars: PATCH_CHARS })
+  const turned = await phase.prompt('text', { context: withParts(context, [part('change', `${stat}\n\n${patch}`)]) })
+  if (turned.ok) return turned.value
+  const { id, title, description } = phase.ticket
+  return { title: `${id}: ${title}`.slice(0, 200), body: `${description}\n\n${stat}`.trim() }
+}
+
+async function push(phase: PhaseRun<Text>): Promise<void> {
+  for (let n = 1; ; n += 1) {
+    const { pushed, reason = '' } = await phase.workspace.push(`push:${n}`)
+    if (pushed) return
+    if (n === PUSHES)
+      throw new GiveUp(`the branch could not be pushed: ${reason}`, {
+        hint: 'Mend it at the remote (rights, protection, a foreign push to the branch), then Retry.',
+      })
+    await phase.sleep(`push:${n}:wait`, BETWEEN_PUSHES_MS * n)
+  }
+}
