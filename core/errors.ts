@@ -4,7 +4,6 @@
  */
 import { redact, redactDeep } from './redact.ts'
 
-
 export type ErrorKind =
   | 'bad_input' // the caller sent something wrong; `field` says where
   | 'not_found'
@@ -166,4 +165,5 @@ export const isCode = <C extends ErrorCode>(error: unknown, ...codes: readonly C
 export const asLoopTroopError = (error: unknown): LoopTroopError =>
   error instanceof LoopTroopError ? error : fail('INTERNAL', { problem: messageOf(error) }, error)
 
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+/** What it says, without secrets that a library or a server put into it. */
+export const messageOf = (error: unknown): string => redact(error instanceof Error ? error.message : String(error))

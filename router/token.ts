@@ -3,7 +3,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { chmodSync, readFileSync, statSync } from 'node:fs'
 import { chmod, link, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { fail } from '#core'
+import { fail, hideSecret } from '#core'
 
 /** The token itself, or the file that keeps it (made when it is not there). */
 export type TokenSource = { readonly value: string } | { readonly file: string }
@@ -56,6 +56,7 @@ const LOOK_AGAIN_MS = 250
 
 /** A kept token may be exchanged while the server runs: write another one into the file. `onChange` is told when that was seen. */
 export function tokenCheck(token: string, source: TokenSource, onChange: () => void = () => {}): TokenCheck {
+  hideSecret(token)
   let expected = digest(token)
   const changed = 'file' in source ? watched(source.file) : () => null
   return (presented) => {
@@ -63,6 +64,7 @@ export function tokenCheck(token: string, source: TokenSource, onChange: () => v
     const found = digest(presented)
     const fresh = changed(!timingSafeEqual(found, expected))
     if (fresh !== null && !timingSafeEqual(digest(fresh), expected)) {
+      hideSecret(fresh)
       expected = digest(fresh)
       onChange()
     }

@@ -6,8 +6,10 @@ import {
   createKernel,
   createOpencode,
   fail,
+  hideSecret,
   isCode,
   laterOpencode,
+  logLine,
   messageOf,
   parsePatch,
   SETTING_NAMES,
@@ -45,8 +47,11 @@ export interface LoopTroop {
 }
 
 /** Listens first: clients and health are answered while OpenCode starts, and while it is away. */
-export async function startLoopTroop(options: ComposeOptions): Promise<LoopTroop> {
-  const { env, log } = options
+export async function startLoopTroop(given: ComposeOptions): Promise<LoopTroop> {
+  const { env } = given
+  for (const name of ['LOOPTROOP_TOKEN', 'OPENCODE_SERVER_PASSWORD']) hideSecret(env[name])
+  const log = (line: string): void => given.log(logLine(line))
+  const options = { ...given, log }
   const dataDir = options.dataDir ?? dataFolder(env)
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
   const registry = await loadRegistry(options.folder)

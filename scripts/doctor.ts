@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { createFileStores, inspectStores, systemChance, systemClock } from '#core'
+import { createFileStores, inspectStores, redactDeep, systemChance, systemClock } from '#core'
 import type { Inspection } from '#core'
 import { dataFolder } from './data-folder.ts'
 import { checkSurroundings } from './doctor/checks.ts'
@@ -100,7 +100,7 @@ const lastStartLine = ({ at, counts }: NonNullable<DoctorReport['lastStart']>): 
     .join(' · ')}`
 
 export async function main(args: readonly string[]): Promise<void> {
-  const report = await examine(process.env)
+  const report = redactDeep(await examine(process.env))
   console.log(args.includes('--json') ? JSON.stringify(report, null, 2) : readable(report))
   if (args.includes('--fix')) for (const line of await mend(report, args.includes('--dry-run'))) console.log(`fix: ${line}`)
   process.exitCode = exitCode(report)

@@ -6,6 +6,7 @@
 import * as v from 'valibot'
 import type { Json } from '#plugins/contract'
 import type { Tokens } from '../opencode/adapter.ts'
+import { redactDeep } from '../redact.ts'
 import { BLOCKED_ACTIONS, TICKET_STATUSES, WAITING_FOR } from '../ticket.ts'
 
 /**
@@ -216,4 +217,7 @@ export const DurableEventSchema = v.variant(
  * key of an observed part is (session, part, terminal state).
  */
 export const event = <T extends EventType>(type: T, data: EventData[T], key?: string): NewEvent =>
-  ({ type, data, ...(key === undefined ? {} : { key }) }) as NewEvent
+  ({ type, data: OWN_WORDS.has(type) ? data : redactDeep(data), ...(key === undefined ? {} : { key }) }) as NewEvent
+
+/** The model's own words are kept to the byte. */
+const OWN_WORDS: ReadonlySet<EventType> = new Set(['text', 'reasoning'])

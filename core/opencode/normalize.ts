@@ -2,6 +2,7 @@
  * OpenCode's records in our words. Everything that arrives is `unknown`: a field that is missing or of another type
  * becomes null or is left out, and a record without its id is refused (`undefined`), never guessed.
  */
+import { redact } from '../redact.ts'
 import type { Json } from '#plugins/contract'
 import type {
   ModelCatalogue,
@@ -150,7 +151,7 @@ export function readError(raw: unknown): RemoteError {
   const retryable = data['isRetryable']
   return {
     name: textAt(record, 'name') ?? 'UnknownError',
-    message: textAt(data, 'message') ?? textAt(record, 'message') ?? '',
+    message: redact(textAt(data, 'message') ?? textAt(record, 'message') ?? ''),
     ...whenSet('statusCode', numberAt(data, 'statusCode')),
     ...(typeof retryable === 'boolean' ? { retryable } : {}),
   }
