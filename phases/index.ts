@@ -8,6 +8,7 @@ import draftingBeads from './drafting-beads.ts'
 import draftingInterview from './drafting-interview.ts'
 import draftingPrd from './drafting-prd.ts'
 import expandingBeads from './expanding-beads.ts'
+import generatingQaChecklist from './generating-qa-checklist.ts'
 import integratingChanges from './integrating-changes.ts'
 import planningBeads from './planning-beads.ts'
 import planningExecutionSetup from './planning-execution-setup.ts'
@@ -22,6 +23,7 @@ import waitingBeadsApproval from './waiting-beads-approval.ts'
 import waitingExecutionSetupApproval from './waiting-execution-setup-approval.ts'
 import waitingInterviewAnswers from './waiting-interview-answers.ts'
 import waitingInterviewApproval from './waiting-interview-approval.ts'
+import waitingManualQa from './waiting-manual-qa.ts'
 import waitingPrReview from './waiting-pr-review.ts'
 import waitingPrdApproval from './waiting-prd-approval.ts'
 
@@ -45,6 +47,8 @@ export const phases: readonly PhasePlugin[] = [
   preparingExecutionEnv,
   coding,
   runningFinalTest,
+  generatingQaChecklist,
+  waitingManualQa,
   integratingChanges,
   creatingPullRequest,
   waitingPrReview,
@@ -96,6 +100,14 @@ export const full: Pipeline = definePipeline({
     { phase: preparingExecutionEnv.id, group: 'set-up', exclusive: true },
     { phase: coding.id, group: 'execution', exclusive: true },
     { phase: runningFinalTest.id, group: 'execution', exclusive: true },
+    { phase: generatingQaChecklist.id, group: 'manual test', exclusive: true, when: { setting: 'qa.manual' } },
+    {
+      phase: waitingManualQa.id,
+      group: 'manual test',
+      exclusive: true,
+      when: { setting: 'qa.manual' },
+      next: { fixes: coding.id },
+    },
     { phase: integratingChanges.id, group: 'delivery', exclusive: true, next: { reverify: runningFinalTest.id } },
     { phase: creatingPullRequest.id, group: 'delivery', next: { local: cleaningEnv.id } },
     { phase: waitingPrReview.id, group: 'delivery' },

@@ -1,6 +1,6 @@
 /** The pull request is out: a person merges or closes it here, or somebody does so at the forge, which is looked at meanwhile. */
 import { GiveUp, definePhase } from '#plugins'
-import type { Decision, Form, Json, PhaseRun } from '#plugins'
+import type { Decision, Form, PhaseRun } from '#plugins'
 
 const MERGE = 'merge'
 const CLOSE = 'close'

@@ -7,7 +7,7 @@ export interface Decided {
   readonly payload?: Json
 }
 /** By phase and how often that phase asked (from 1); undefined is the usual decision. */
-export type Decide = (phase: string, time: number, form: Form) => Decided | undefined
+export type Decide = (phase: string, time: number, form: Form) => Decided | undefined | Promise<Decided | undefined>
 
 const usual = (form: Form): Decided => {
   if (form.kind === 'questionnaire') return { action: 'complete', payload: { answers: answers(form) } }
@@ -42,7 +42,7 @@ export class Person {
     const phase = ticket.phase ?? ''
     const time = (this.#times.get(phase) ?? 0) + 1
     this.#times.set(phase, time)
-    const { action, payload } = this.#decide(phase, time, form) ?? usual(form)
+    const { action, payload } = (await this.#decide(phase, time, form)) ?? usual(form)
     this.decisions.push(`${phase} ${action}`)
     await this.kernel.tickets.submitGate({
       ...{ ticketId: ticket.id, gateId: entry.id, action, actionId: `${entry.id}:${time}` },

@@ -1,0 +1,125 @@
+/** The end of the `full` pipeline on the mock, with a bare remote and a stand-in for `gh`: manual test, a base that moved, pull request. */
+import { execFile } from 'node:child_process'
+import { writeFile } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
+import { promisify } from 'node:util'
+import * as assert from 'uvu/assert'
+import { exampleBrain } from '../../core/opencode/fake/brain.ts'
+import type { FakeBrain } from '../../core/opencode/fake/brain.ts'
+import { installFakeGh } from '../../scripts/demo/fake-gh.ts'
+import { gitIn } from '../helpers/repository.ts'
+import { describe } from '../helpers/suite.ts'
+import { tempFolder } from '../helpers/temp-folder.ts'
+import { startWorld } from '../helpers/world.ts'
+import type { World } from '../helpers/world.ts'
+import { Person } from '../phases/person.ts'
+import type { Decide } from '../phases/person.ts'
+
+/** Each bead writes a file of its own name and reports on itself; everything else is the example. */
+const coder: FakeBrain = async (turn) => {
+  const id = /## bead_data\s+id: (\S+)/.exec(turn.text)?.[1]
+  if (!turn.text.includes('<BEAD_STATUS>') || id === undefined) return exampleBrain(turn)
+  const run = async (directory: string): Promise<string> => (await writeFile(join(directory, `${id}.txt`), 'done\n'), 'written')
+  const checks = { tests: 'pass', lint: 'pass', typecheck: 'pass', qualitative: 'pass' }
+  const report = `<BEAD_STATUS>${JSON.stringify({ bead_id: id, status: 'done', checks })}</BEAD_STATUS>`
+  return [
+    ...(turn.toolResults.length === 0 ? [{ type: 'tool' as const, tool: 'write', input: {}, run }] : []),
+    { type: 'text', text: report },
+  ]
+}
+
+async function stage() {
+  const folder = await tempFolder('delivery')
+  const world = await startWorld({ brain: coder })
+  const remote = join(folder.path, 'remote.git')
+  await promisify(execFile)('git', ['clone', '--quiet', '--bare', world.repo.path, remote])
+  await gitIn(world.repo.path, 'remote', 'add', 'origin', remote)
+  await installFakeGh(join(folder.path, 'bin'))
+  const before = process.env['PATH']
+  process.env['PATH'] = `${join(folder.path, 'bin')}${delimiter}${before}`
+  return {
+    ...{ world, remote },
+    [Symbol.asyncDispose]: async () => {
+      process.env['PATH'] = before
+      await world[Symbol.asyncDispose]()
+      await folder[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** Until a phase waits for a person, or the ticket is over. */
+async function until(world: World, { id, person }: { id: string; person: Person }, phase: string | null): Promise<void> {
+  for (;;) {
+    await world.drive()
+    const ticket = await world.kernel.tickets.get(id)
+    assert.is.not(ticket.status, 'blocked', JSON.stringify(ticket.blocked))
+    if (ticket.status === 'completed' || ticket.phase === phase) return
+    assert.ok(await person.decideOne(ticket), `${ticket.phase} waits for nothing`)
+  }
+}
+
+async function begin(world: World, decide: Decide = () => undefined) {
+  const { kernel } = world
+  const { id } = await kernel.tickets.create({ projectId: world.projectId, title: 'Do it', pipeline: 'full' })
+  await kernel.tickets.start({ ticketId: id })
+  return { id, person: new Person(kernel, decide) }
+}
+
+describe('the delivery of a full ticket', (it) => {
+  it('mends what a person saw fail, takes in a base that moved, and merges the pull request', async () => {
+    await using set = await stage()
+    const { world, remote } = set
+    const { kernel } = world
+    await kernel.settings.update({ scope: 'project', id: world.projectId, patch: { 'qa.manual': true } })
+    const elsewhere = async (): Promise<void> => {
+      await writeFile(join(world.repo.path, 'elsewhere.txt'), 'x\n')
+      await gitIn(world.repo.path, 'add', 'elsewhere.txt')
+      await gitIn(world.repo.path, '-c', 'user.name=P', '-c', 'user.email=p@localhost', 'commit', '-qm', 'elsewhere')
+      await gitIn(world.repo.path, 'push', '--quiet', 'origin', 'main')
+    }
+    const playing = await begin(world, async (phase, time) => {
+      if (phase !== 'WAITING_MANUAL_QA') return undefined
+      if (time === 1) return { action: 'complete', payload: { results: { 'qa-1': { result: 'fail', observation: 'It blinks.' } } } }
+      return (await elsewhere(), undefined)
+    })
+    await until(world, playing, null)
+    const { id, person } = playing
+    assert.equal(person.decisions.slice(-3), ['WAITING_MANUAL_QA complete', 'WAITING_MANUAL_QA complete', 'WAITING_PR_REVIEW merge'])
+    const beads = await kernel.tickets.beads(id)
+    assert.equal(
+      beads.map((b) => [b.id, b.state]),
+      ['@set-up', 'first-step', '@final-test', 'qa1-1', '@final-test-2'].map((name) => [name, 'done']),
+    )
+    assert.is((await kernel.tickets.turns(id)).filter((t) => t.prompt === 'first-step:1').length, 1)
+    const files = (await gitIn(remote, 'ls-tree', '--name-only', 'main')).split('\n')
+    for (const name of ['first-step.txt', 'qa1-1.txt', 'elsewhere.txt']) assert.ok(files.includes(name), name)
+    assert.is((await gitIn(remote, 'rev-list', '--count', '--no-merges', 'main')).trim(), '3')
+    const log = (await promisify(execFile)('cat', [join(remote, 'gh.log')])).stdout
+    assert.equal([log.match(/pr create/g)?.length, log.match(/pr merge/g)?.length], [1, 1])
+  })
+  it('sees that somebody merged or closed it at the forge', async () => {
+    await using set = await stage()
+    const { world, remote } = set
+    for (const [act, state, laterMs] of [
+      [['ready', 'merge'], 'merged', 120_000],
+      [['close'], 'closed', 360_000],
+    ] as const) {
+      const playing = await begin(world)
+      await until(world, playing, 'WAITING_PR_REVIEW')
+      const { kernel } = world
+      const waiting = await kernel.tickets.get(playing.id)
+      assert.equal([waiting.waitingFor, (waiting.until ?? 0) > 0], ['person', true])
+      const report = await kernel.tickets.artifact({ ticketId: playing.id, kind: 'pull_request_report' })
+      const number = /number: (\d+)/.exec(report.content)?.[1] ?? ''
+      const head = (await gitIn(remote, 'rev-parse', waiting.branch ?? '')).trim()
+      for (const word of act) await promisify(execFile)('gh', ['pr', word, number, '--match-head-commit', head], { cwd: world.repo.path })
+      await kernel.stop()
+      const later = await world.reopen(laterMs)
+      await world.drive()
+      const end = await later.tickets.get(playing.id)
+      assert.is(end.status, 'completed', JSON.stringify(end))
+      const merge = await later.tickets.artifact({ ticketId: playing.id, kind: 'merge_report' })
+      assert.match(merge.content, new RegExp(`state: ${state}[^]*elsewhere: true`))
+    }
+  })
+})
