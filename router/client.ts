@@ -20,7 +20,7 @@ import type { AppRouter } from './app.ts'
 import { watchTicket } from './watch/watch.ts'
 import type { WatchedTicket } from './watch/view.ts'
 
-export { DurableEventSchema, EVENT_TYPES, EVENTS_VERSION, LiveEventSchema } from '#core/events'
+export { DurableEventSchema, EVENT_TYPES, EVENTS_VERSION, LiveEventSchema, readEvent } from '#core/events'
 export type { DurableEvent, EventData, EventType, LiveEvent } from '#core/events'
 export { applyBatch, emptyView } from './watch/apply.ts'
 export type { WatchedPart, WatchedRequest, WatchedTicket, WatchedTurn } from './watch/view.ts'

@@ -17,7 +17,7 @@ interface Manifest {
 
 /** What an outsider writes. `IsAny` catches a door that resolves to no types at all. */
 const CONSUMER = `
-import { createLoopTroopClient, DurableEventSchema, type DurableEvent, type EventData } from 'looptroop/client'
+import { createLoopTroopClient, readEvent, type DurableEvent, type EventData } from 'looptroop/client'
 import { definePhase } from 'looptroop/plugin'
 
 type IsAny<T> = 0 extends 1 & T ? true : false
@@ -31,7 +31,7 @@ export const status: Health['status'] = 'ok'
 /** Exported inferred: what a consumer's own declarations have to be able to name. */
 export const look = (ticketId: string) => client.watch(ticketId)
 export const follow = (ticketId: string) => client.events.onTicket.subscribe({ ticketId }, {})
-export const checked = (event: unknown) => DurableEventSchema['~standard'].validate(event)
+export const checked = (event: unknown) => readEvent(event)
 export const finish = (event: DurableEvent): string | null => (event.type === 'turn.settled' ? event.data.finish : null)
 type Status = EventData['ticket.status']['status']
 export const statusIsAny: IsAny<Status> = false

@@ -62,7 +62,8 @@ export const EVENTS = {
     message: text,
     hint: text,
     actions: list(v.picklist(BLOCKED_ACTIONS)),
-    evidence: maybe(json),
+    // As unknown, for an optional JSON recurses too deep for a consumer's compiler.
+    evidence: maybe(v.unknown()),
   }),
   'ticket.command': of('A person asked for something; the driver acts on it.', { kind: text, actionId: text }),
   'phase.entered': of('An attempt of a phase began.', { ...phase, label: text, visits: number, reason: text }),
@@ -211,6 +212,12 @@ export const DurableEventSchema = v.variant(
   'type',
   EVENT_TYPES.map((type) => v.object({ seq: number, id: text, type: v.literal(type), at: number, data: EVENTS[type] })),
 ) as unknown as v.GenericSchema<DurableEvent, DurableEvent>
+
+/** A checked event, null for what is none or of a type that this version does not know. */
+export function readEvent(value: unknown): DurableEvent | null {
+  const result = v.safeParse(DurableEventSchema, value)
+  return result.success ? result.output : null
+}
 
 /**
  * `event('text', {…}, key)`. With a key the event is appended once per ticket and key, however often it is seen: the
