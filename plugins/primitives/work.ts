@@ -36,6 +36,9 @@ export interface Worked<Out> {
 
 /** A person (or a later time) can cure these in the same session: the iteration is not used up. */
 const NOT_AN_ITERATION: readonly FailureKind[] = ['provider', 'transport', 'rejected', 'internal']
+/** OpenCode died, not the work: a fresh session follows, and the iteration is not counted, up to a bound. */
+const CUT_OFF: readonly FailureKind[] = ['interrupted', 'lost', 'not_started']
+const MAX_CUT_OFF = 20
 const MAX_NOTE = 600
 
 export const work = <Out>(definition: WorkPhase<Out>): PhasePlugin<Out> =>
@@ -69,7 +72,8 @@ async function workItem<Out>(phase: PhaseRun, definition: WorkPhase<Out>, item: 
   // Recorded before the item is shown as in progress: a reset needs it.
   const startCommit = item.startCommit ?? (await phase.workspace.head(`${item.id}:start`))
   let current: Item = { ...item, startCommit }
-  for (let tries = 1; ; tries += 1) {
+  let tries = 0
+  for (let rounds = 1; ; rounds += 1) {
     current = await put(phase, current, { state: 'in_progress', startCommit })
     const name = `${item.id}:${current.iteration}`
     await phase.workspace.reset(`${name}:reset`, startCommit)
@@ -79,6 +83,7 @@ async function workItem<Out>(phase: PhaseRun, definition: WorkPhase<Out>, item: 
       await put(phase, current, { state: 'done', ...(commit ? { commit } : {}) })
       return
     }
+    if (!end.cutOff || rounds > MAX_CUT_OFF) tries += 1
     const note: Note = {
       kind: 'failure',
       at: await phase.now(`${name}:failed-at`),
@@ -100,7 +105,8 @@ async function put(phase: PhaseRun, item: Item, patch: ItemPatch): Promise<Item>
   return { ...item, ...patch }
 }
 
-type Iterated<Out> = { readonly ok: true; readonly value: Out } | { readonly ok: false; readonly feedback: string }
+type Iterated<Out> =
+  { readonly ok: true; readonly value: Out } | { readonly ok: false; readonly feedback: string; readonly cutOff: boolean }
 
 /** One session: the prompt, then verification; what fails goes back into the same session a few times. */
 async function iterate<Out>(
@@ -119,7 +125,7 @@ async function iterate<Out>(
     if (!turned.ok) return lost(turned)
     const verified = await definition.verify(phase, { item, value: turned.value, name: `${name}:verify${repair}` })
     if (verified.ok) return { ok: true, value: turned.value }
-    if (repair > (definition.repairs ?? 2)) return verified
+    if (repair > (definition.repairs ?? 2)) return { ...verified, cutOff: false }
     const text = `The server ran your work and it does not hold:\n\n${verified.feedback}\n\nMend it in the worktree, then answer in the same output format as before.`
     turned = await phase.prompt<Out>(`${name}:repair${repair}`, { ...options, text, context: () => [] })
   }
@@ -127,5 +133,5 @@ async function iterate<Out>(
 
 function lost<Out>(turned: Extract<Turned<Out>, { ok: false }>): Iterated<Out> {
   if (NOT_AN_ITERATION.includes(turned.error.kind)) throw new PromptFailed(turned)
-  return { ok: false, feedback: turned.error.message }
+  return { ok: false, feedback: turned.error.message, cutOff: CUT_OFF.includes(turned.error.kind) }
 }

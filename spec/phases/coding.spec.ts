@@ -72,4 +72,17 @@ describe('CODING', (it) => {
     const broken = { id: 'a', title: 'A', state: 'error', priority: 1, blockedBy: [], iteration: 1, notes: [], data: null } as const
     assert.match(String((await work([bead('a'), bead('b', 'a')], { items: [broken] })).error), /a \(failed\); b \(waits for a\)/)
   })
+  it('does not count an iteration that OpenCode cut off, and gives up only after its limit of real ones', async () => {
+    let asked = 0
+    const report = await work([bead('a')], {
+      settings: { 'limits.iterations': 2 },
+      answers: () => ((asked += 1) <= 4 ? failed('failed', { kind: 'interrupted' }) : done('a')),
+    })
+    assert.equal([report.outcome?.outcome, report.items[0]?.state, report.items[0]?.iteration], ['done', 'done', 5])
+    const hopeless = await work([bead('a')], {
+      settings: { 'limits.iterations': 2 },
+      answers: () => failed('invalid', { kind: 'invalid' }),
+    })
+    assert.is(hopeless.items[0]?.state, 'error')
+  })
 })
