@@ -32,10 +32,9 @@ export async function* followAll(projects: Projects, { projectIds, lastEventId, 
     while (!signal.aborted) {
       news.forget()
       let full = false
-      for (const project of wanted()) {
-        const events = await page(project, vector)
+      for await (const events of pages(wanted(), vector)) {
         full ||= events.length === PAGE
-        if (events.length > 0) yield { id: nameOf(vector), events, gaps: [] }
+        yield { id: nameOf(vector), events, gaps: [] }
       }
       if (!full) await news.wait()
     }
@@ -62,6 +61,14 @@ async function strangers(
   }
   for (const epoch of lost) vector.delete(epoch)
   return { gaps, told: !resumed && vector.size > 0 }
+}
+
+/** The next page of each project that has one; the vector is past it when it is handed out. */
+async function* pages(projects: readonly OpenProject[], vector: Vector): AsyncGenerator<readonly AnyEvent[], void> {
+  for (const project of projects) {
+    const events = await page(project, vector)
+    if (events.length > 0) yield events
+  }
 }
 
 async function page({ record, store }: OpenProject, vector: Vector): Promise<readonly AnyEvent[]> {

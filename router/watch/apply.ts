@@ -20,8 +20,9 @@ export function emptyView(ticketId: string): WatchedTicket {
 /** The view after a batch. Types that this version does not know change nothing. */
 export function applyBatch(view: WatchedTicket, batch: Batch): WatchedTicket {
   const began = batch.live.some((live) => live.type === 'gap') ? emptyView(view.ticketId) : view
-  const durable = batch.events.reduce((now, event) => ({ ...now, ...changeBy(now, event) }), began)
-  return { ...batch.live.reduce(applyLive, durable), id: batch.id }
+  let now = began
+  for (const event of batch.events) now = applyEvent(now, event)
+  return { ...batch.live.reduce(applyLive, now), id: batch.id }
 }
 
 /** A delta counts only when it goes on where the text ends; else a snapshot or the finished text sets it right. */
@@ -40,9 +41,9 @@ function applyLive(view: WatchedTicket, live: LiveEvent): WatchedTicket {
 type Change = Partial<WatchedTicket>
 type Changes = { readonly [T in keyof EventData]?: (view: WatchedTicket, data: EventData[T]) => Change }
 
-function changeBy(view: WatchedTicket, event: DurableEvent): Change {
+function applyEvent(view: WatchedTicket, event: DurableEvent): WatchedTicket {
   const change = CHANGES[event.type] as ((view: WatchedTicket, data: unknown) => Change) | undefined
-  return change?.(view, event.data) ?? {}
+  return change ? { ...view, ...change(view, event.data) } : view
 }
 
 const note =

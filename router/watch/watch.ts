@@ -13,7 +13,13 @@ export async function* watchTicket(
   ticketId: string,
   { signal }: { readonly signal?: AbortSignal } = {},
 ): AsyncGenerator<WatchedTicket, void> {
-  const news = { view: emptyView(ticketId), fresh: false, ended: false, error: undefined as unknown, wake: (): void => {} }
+  const news = {
+    view: emptyView(ticketId),
+    fresh: false,
+    ended: signal?.aborted ?? false,
+    error: undefined as unknown,
+    wake: (): void => {},
+  }
   const tell = (change: Partial<typeof news>): void => {
     Object.assign(news, change)
     news.wake()
@@ -29,7 +35,7 @@ export async function* watchTicket(
   )
   signal?.addEventListener('abort', end, { once: true })
   try {
-    while (!news.ended && signal?.aborted !== true) {
+    while (!news.ended) {
       if (!news.fresh) await new Promise<void>((resolve) => (news.wake = resolve))
       if (!news.fresh) continue
       news.fresh = false

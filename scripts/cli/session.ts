@@ -34,8 +34,8 @@ export interface Session {
   /** A person sits there and can be asked. */
   readonly interactive: boolean
   /** The value as JSON, or the lines for people. */
-  print(value: unknown, lines: () => readonly string[] | string): void
-  ask(question: string): Promise<string>
+  readonly print: (value: unknown, lines: () => readonly string[] | string) => void
+  readonly ask: (question: string) => Promise<string>
 }
 
 export class UsageError extends Error {}
@@ -52,7 +52,7 @@ export async function withSession(options: GlobalOptions, work: (session: Sessio
 }
 
 function sessionOf(client: LoopTroopClient, json: boolean): Session {
-  const interactive = !json && process.stdin.isTTY === true && process.stdout.isTTY === true
+  const interactive = !json && process.stdin.isTTY && process.stdout.isTTY
   return {
     ...{ client, json, interactive },
     print: (value, lines) => {

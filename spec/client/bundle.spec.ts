@@ -19,7 +19,9 @@ describe('the client in a bundle', (it) => {
     const inputs = Object.entries(output?.inputs ?? {}).flatMap(([file, { bytesInOutput }]) => (bytesInOutput > 0 ? [file] : []))
     const ours = inputs.filter((file) => /^(core|router|plugins|phases)\//.test(file)).toSorted()
     assert.equal(
-      ours.filter((file) => !/^(core\/events\/(index|events|live)|core\/(ticket|redact)|router\/client|router\/watch\/\w+)\.ts$/.test(file)),
+      ours.filter(
+        (file) => !/^(core\/events\/(index|events|live)|core\/(ticket|redact)|router\/client|router\/watch\/\w+)\.ts$/.test(file),
+      ),
       [],
     )
     assert.equal(

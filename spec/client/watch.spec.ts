@@ -75,7 +75,7 @@ describe('client.watch', (it) => {
         }
         await driving
         const { items } = await client.events.history.query({ ticketId, limit: 1_000 })
-        const told = applyBatch(emptyView(ticketId), { id: items.at(-1)?.id ?? '', events: items as DurableEvent[], live: [] })
+        const told = applyBatch(emptyView(ticketId), { id: items.at(-1)?.id ?? '', events: items, live: [] })
         assert.equal(last, { ...told, id: last.id })
         assert.is(last.title, 'Watch me')
         assert.ok(last.turns.length > 2 && last.turns.every((t) => t.receipt === 'settled' && t.parts.length > 0))

@@ -96,7 +96,7 @@ describe('secrets', (it) => {
 describe('a log line', (it) => {
   it('cannot be forged by what an agent says', () => {
     const said = logLine('ok\r\n2026-01-01T00:00:00Z the worker stopped\u2028again\u001b[2K\u001b]0;title\u0007')
-    assert.not.match(said, /[\r\n\u2028\u001b\u0007]/)
+    for (const character of ['\r', '\n', '\u2028', '\u001b', '\u0007']) assert.not(said.includes(character))
     assert.match(said, /^ok ⏎ 2026/)
   })
 })

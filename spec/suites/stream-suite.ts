@@ -179,7 +179,7 @@ async function rawSocket(source: Source): Promise<Raw> {
   const socket = new WebSocket(source.server.url.replace('http', 'ws') + '/trpc', { headers: { authorization: `Bearer ${TOKEN}` } })
   await once(socket, 'open')
   socket.on('message', (data) => {
-    const text = String(data as Buffer)
+    const text = Buffer.isBuffer(data) ? data.toString() : ''
     if (text === 'PING') socket.send('PONG')
     for (const [, seq] of text.matchAll(SEQ)) seqs.push(Number(seq))
   })
