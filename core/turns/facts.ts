@@ -2,7 +2,7 @@
 import type { Driving } from '../driving.ts'
 import { isCode } from '../errors.ts'
 import type { Requests } from '../inbox/requests.ts'
-import type { RemoteStatus } from '../opencode/adapter.ts'
+import type { RemoteMessage, RemoteStatus } from '../opencode/adapter.ts'
 import type { TurnRecord } from '../store/records.ts'
 import type { Budget } from './budget.ts'
 import type { TurnWatch } from './turn-watch.ts'
@@ -58,12 +58,13 @@ export class FactFinder {
 
   /**
    * The stream's durable events already show the end of the turn: reading the messages back would give the same, some
-   * fifteen milliseconds later. Anything less is read back.
+   * fifteen milliseconds later. Anything less is read back: also an end without text, since with several sessions at once
+   * the end of a message can be told before the last state of its text.
    */
   #toldEnd(base: TurnFacts): TurnFacts['messages'] | null {
     const messages = this.#watch.mirror.messages(base.turnId)
     const last = messages && chainOf({ ...base, messages })?.answer.at(-1)
-    return last && isFinal(last) ? messages : null
+    return last && isFinal(last) && (last.error !== undefined || hasText(last)) ? messages : null
   }
 
   async #catchUpRequests(turn: TurnRecord): Promise<void> {
@@ -88,6 +89,8 @@ export class FactFinder {
     return 'absent'
   }
 }
+
+const hasText = (message: RemoteMessage): boolean => message.parts.some((p) => p.type === 'text' && p.text.trim() !== '')
 
 const startedAfter = (startedAt: number | null, postedAt: number | null): boolean =>
   startedAt !== null && postedAt !== null && startedAt > postedAt
