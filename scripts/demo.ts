@@ -16,6 +16,8 @@ import type { ComposeOptions, LoopTroop } from './compose.ts'
 import { decide, terminalAsk } from './demo/decide.ts'
 import { createDisplay } from './demo/display.ts'
 import type { Display } from './demo/display.ts'
+import { addForge } from './demo/full-stage.ts'
+import { fullScript } from './demo/full-script.ts'
 import { demoScript } from './demo/model-script.ts'
 import { USAGE, readOptions } from './demo/options.ts'
 import type { DemoOptions } from './demo/options.ts'
@@ -30,6 +32,8 @@ interface Stage {
   readonly model: string
   readonly compose: ComposeOptions
   readonly scripted: ScriptedModel | null
+  readonly pipeline: string
+  readonly members: readonly string[]
 }
 
 async function main(argv: readonly string[]): Promise<void> {
@@ -69,16 +73,21 @@ async function prepare(options: DemoOptions, undo: (() => Promise<unknown> | voi
     host: '127.0.0.1',
     log: process.env['DEBUG'] ? console.error : () => {},
   }
-  if (options.own) return { ...options.own, scripted: null, compose: { ...compose, folder: options.own.repo } }
+  const { pipeline } = options
+  if (options.own) return { ...options.own, pipeline, members: [], scripted: null, compose: { ...compose, folder: options.own.repo } }
   const repo = path.join(folder, 'slugs')
   await makeSample(repo)
-  const scripted = await startScriptedModel({ script: demoScript })
+  const full = pipeline === 'full'
+  if (full) undo.push((await addForge(repo, folder)).undo)
+  const scripted = await startScriptedModel({ script: full ? fullScript : demoScript })
   undo.push(() => scripted.close())
   const managed = { isolateHome: path.join(folder, 'home'), extraConfig: scriptedProvider(scripted.url) }
   return {
     repo,
     ...SAMPLE_TICKET,
     model: 'scripted/m1',
+    members: full ? ['scripted/m2', 'scripted/m3'] : [],
+    pipeline,
     scripted,
     compose: { ...compose, folder, opencode: { use: 'always_managed', managed } },
   }
@@ -110,9 +119,11 @@ async function play({ client, display, stage, yes }: Playing & { yes: boolean })
     projectId: project.id,
     title: stage.title,
     description: stage.description,
-    pipeline: 'quick',
-    models: { main: stage.model },
+    pipeline: stage.pipeline,
+    models: { main: stage.model, members: [...stage.members] },
   })
+  if (stage.scripted && stage.members.length > 0)
+    await client.settings.update.mutate({ scope: 'project', id: project.id, patch: { 'qa.manual': true } })
   const { ask, close } = terminalAsk(yes)
   const watching = new AbortController()
   try {
@@ -191,7 +202,7 @@ try {
   await main(process.argv.slice(2))
 } catch (error) {
   console.error(`\n✘ ${messageOf(error)}`)
-const hint = hintOf(error)
+  const hint = hintOf(error)
   if (hint !== undefined) console.error(`→ ${hint}`)
   process.exitCode = 1
 }

@@ -108,8 +108,7 @@ function absent(facts: TurnFacts): Verdict {
 }
 
 /** What the last POST was to bring will not come any more. */
-const isLate = (facts: TurnFacts): boolean =>
-  facts.youngerProcess || facts.msSincePost === null || facts.msSincePost >= ADMISSION_WINDOW_MS
+const isLate = (facts: TurnFacts): boolean => facts.youngerProcess || facts.msSincePost === null || facts.msSincePost >= ADMISSION_WINDOW_MS
 
 function undisturbed(facts: TurnFacts, chain: Chain): Verdict {
   const last = chain.answer.at(-1)
@@ -118,7 +117,11 @@ function undisturbed(facts: TurnFacts, chain: Chain): Verdict {
   if (facts.running === 'absent') return { row: last ? 7 : 9, chains: chain.chains, do: 'look_again' }
   if (last && last.completedAt !== undefined) return settle(7, howStopped(facts), chain)
   if (last) return settle(8, facts.stopping ? howStopped(facts) : 'interrupted', chain)
-  if (facts.stopping) return settle(9, howStopped(facts), chain)
+  return facts.stopping ? settle(9, howStopped(facts), chain) : neverStarted(facts, chain)
+}
+
+/** Row 9: stored, and nothing began to answer it. */
+function neverStarted(facts: TurnFacts, chain: Chain): Verdict {
   if (chain.newestUser && facts.restarts === 0) return { row: 9, chains: chain.chains, do: 'post', restart: true }
   // A directory that OpenCode opens only now may take seconds to begin; given up too early, it would be asked twice.
   if (!isLate(facts)) return { row: 9, chains: chain.chains, do: 'wait', ms: ADMISSION_WINDOW_MS - (facts.msSincePost ?? 0) }

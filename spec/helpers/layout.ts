@@ -136,7 +136,8 @@ function importsOf(parsed: Parsed): readonly { specifier: string; node: Node }[]
 
 function checkSizes(parsed: Parsed, exempt: Readonly<Record<string, string>>): readonly Violation[] {
   const { file, source } = parsed
-  const limit = topOf(file) === 'phases' ? LIMITS.phaseLines : LIMITS.fileLines
+  // The pipeline table is no phase: it grows by a row with each.
+  const limit = topOf(file) === 'phases' && file !== 'phases/index.ts' ? LIMITS.phaseLines : LIMITS.fileLines
   const lines = source.trimEnd().split('\n').length
   const tooLong =
     lines > limit && !Object.hasOwn(exempt, file)

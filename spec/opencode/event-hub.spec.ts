@@ -181,7 +181,7 @@ describe('the event hub', (it) => {
       throw new Error('at once')
     })
     // A listener that is async by mistake: its rejection must not end the hub either.
-    const late: SessionListener = (() => Promise.reject(new Error('later'))) as unknown as SessionListener
+    const late = (() => Promise.reject(new Error('later'))) as unknown as SessionListener
     world.hub.watch('ses_a', late)
     world.hub.watch('ses_a', (event) => seen.push(event.type))
     world.connections[0]?.push(busy('ses_a'))
