@@ -1,17 +1,9 @@
 /** The person's part in the demo: the plan is shown and decided on, questions are answered. */
 import { createInterface } from 'node:readline/promises'
 import { parse } from 'yaml'
-import type { LoopTroopClient } from '#router'
 import type { DurableEvent } from '#core'
-import type { Display } from './display.ts'
-
-export interface Person {
-  readonly client: LoopTroopClient
-  readonly ticketId: string
-  readonly display: Display
-  /** Asks at the terminal; null decides by itself and says so. */
-  readonly ask: ((question: string) => Promise<string>) | null
-}
+import type { Person } from './person.ts'
+import { fillIn, isForm } from './forms.ts'
 
 export function terminalAsk(yes: boolean): { ask: Person['ask']; close: () => void } {
   if (yes || !process.stdin.isTTY || !process.stdout.isTTY) return { ask: null, close: () => {} }
@@ -20,38 +12,48 @@ export function terminalAsk(yes: boolean): { ask: Person['ask']; close: () => vo
 }
 
 export async function decide(person: Person, event: DurableEvent): Promise<void> {
-  if (event.type === 'gate.opened') await approvePlan(person, event.data)
+  if (event.type === 'gate.opened') await (isForm(event.data.kind) ? fillIn(person, event.data) : approvePlan(person, event.data))
   if (event.type === 'question.asked') await answer(person, event.data.requestId)
 }
+
+const SHOWN_LINES = 14
 
 interface Plan {
   readonly beads?: readonly { readonly id: string; readonly title: string; readonly test_commands?: readonly string[] }[]
 }
 
-async function approvePlan(
-  { client, ticketId, display, ask }: Person,
-  gate: { gateId: string; artifact: string | null; title: string },
-): Promise<void> {
+interface Gate {
+  readonly gateId: string
+  readonly artifact: string | null
+  readonly title: string
+  readonly actions: readonly string[]
+}
+
+async function approvePlan(person: Person, gate: Gate): Promise<void> {
+  const { client, ticketId, display, ask } = person
   const artifact = gate.artifact === null ? null : await client.tickets.artifact.query({ ticketId, kind: gate.artifact })
   display.line()
   display.line(`  ${gate.title}:`)
-  const plan = parse(artifact?.content ?? '') as Plan | null
-  for (const [i, bead] of (plan?.beads ?? []).entries()) {
-    display.line(`    ${i + 1}. ${bead.title}  [${bead.id}]`)
-    display.line(`       proven by: ${(bead.test_commands ?? []).join(' && ')}`)
-  }
-  const reply = ask ? (await ask('  Approve? [Enter = yes, or say what to change] ')).trim() : ''
-  const approve = reply === '' || /^y(es)?$/i.test(reply)
+  for (const text of shown(artifact?.content ?? '')) display.line(`    ${text}`)
+  const other = gate.actions.find((action) => action === 'request_changes' || action === 'regenerate')
+  const reply = ask ? (await ask(`  Approve? [Enter = yes${other ? ', or say what to change' : ''}] `)).trim() : ''
+  const approve = other === undefined || reply === '' || /^y(es)?$/i.test(reply)
   display.line(approve ? '  → approved, by the hash of what was shown' : '  → changes requested')
-  const actionId = `demo:${gate.gateId}`
-  if (approve)
-    await client.tickets.approve.mutate({
-      ticketId,
-      gateId: gate.gateId,
-      actionId,
-      ...(artifact ? { expectedContentSha256: artifact.contentSha256 } : {}),
-    })
-  else await client.tickets.requestChanges.mutate({ ticketId, gateId: gate.gateId, actionId, payload: { comment: reply } })
+  await client.gates.submit.mutate({
+    ...{ ticketId, gateId: gate.gateId, actionId: `demo:${gate.gateId}` },
+    ...(approve ? { action: 'approve' } : { action: other, payload: { comment: reply } }),
+    ...(artifact ? { expectedContentSha256: artifact.contentSha256 } : {}),
+  })
+}
+
+/** A plan as its beads, any other document as its first lines. */
+function shown(content: string): readonly string[] {
+  const plan = parse(content) as Plan | null
+  if (!plan?.beads) return content.split('\n').slice(0, SHOWN_LINES)
+  return plan.beads.flatMap((bead, i) => [
+    `${i + 1}. ${bead.title}  [${bead.id}]`,
+    `   proven by: ${(bead.test_commands ?? []).join(' && ')}`,
+  ])
 }
 
 async function answer({ client, ticketId, display, ask }: Person, requestId: string): Promise<void> {
