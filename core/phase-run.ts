@@ -85,4 +85,5 @@ async function outcomeOf(run: RunContext, phase: PhaseRun): Promise<RunEnd> {
 }
 
 /** An outcome's output as the artifact of the phase that ends. */
-export const outputText = (output: unknown): string => (typeof output === 'string' ? output : stringify(output))
+export const outputText = (output: unknown): string =>
+  typeof output === 'string' ? output : stringify(output, { aliasDuplicateObjects: false })

@@ -38,7 +38,7 @@ const OPENINGS: Readonly<Record<AnswerFailure['class'], string>> = {
 }
 
 function serialise(value: unknown, format: OutputSpec['format']): string {
-  if (format === 'yaml') return stringify(value).trimEnd()
+  if (format === 'yaml') return stringify(value, { aliasDuplicateObjects: false }).trimEnd()
   if (format === 'json') return JSON.stringify(value, null, 2)
   return (Array.isArray(value) ? value : [value]).map((line) => JSON.stringify(line)).join('\n')
 }

@@ -37,7 +37,7 @@ export async function saveVerb(
   document: { content: string | Json; derivedFrom: readonly string[] },
 ): Promise<ArtifactView> {
   const { journal, driving, ticket } = run
-  const content = typeof document.content === 'string' ? document.content : stringify(document.content)
+  const content = typeof document.content === 'string' ? document.content : stringify(document.content, { aliasDuplicateObjects: false })
   const revision = await journal.record<number>({
     name: journal.numbered(`save:${kind}`),
     verb: 'save',

@@ -51,7 +51,7 @@ describe('the full pipeline on a real OpenCode', (it) => {
         for (const word of ['draft', 'vote'])
           assert.is(turns.filter((t) => t.slot?.phase === phase && t.prompt.startsWith(`${word}:`)).length, 3)
       assert.is(turns.filter((t) => t.prompt.startsWith('full_answers:')).length, 3)
-      const [bead] = (await kernel.tickets.beads(id)).filter((b) => b.id === 'clean-slugs')
+      const bead = (await kernel.tickets.beads(id)).find((b) => b.id === 'clean-slugs')
       assert.equal([bead?.state, bead?.iteration, bead?.notes.length], ['done', 2, 1])
       const coverage = parse((await kernel.tickets.artifact({ ticketId: id, kind: 'prd_coverage' })).content) as {
         status: string
