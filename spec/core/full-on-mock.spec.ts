@@ -1,6 +1,10 @@
 /** The whole `full` pipeline on the mock: every phase answers with its own example. */
 import * as assert from 'uvu/assert'
 import { parse } from 'yaml'
+import { exampleBrain } from '../../core/opencode/fake/brain.ts'
+import type { FakeAction, FakeBrain } from '../../core/opencode/fake/brain.ts'
+import type { Kernel } from '../../core/kernel-api.ts'
+import { eventually } from '../helpers/opencode.ts'
 import { describe } from '../helpers/suite.ts'
 import { startWorld } from '../helpers/world.ts'
 import type { World } from '../helpers/world.ts'
@@ -135,5 +139,32 @@ describe('the full pipeline on the mock', (it) => {
       expectedContentSha256: edited.contentSha256,
     })
     assert.ok((await kernel.tickets.artifact({ ticketId: id, kind: 'prd' })).approved)
+  })
+  it('asks only the unfinished member after a restart in the middle of a council', async () => {
+    let release = (): void => {}
+    const held = new Promise<void>((resolve) => (release = resolve))
+    const slow: FakeBrain = (turn) =>
+      turn.model.modelID === 'm3' ? [{ type: 'wait', until: held }, ...(exampleBrain(turn) as Iterable<FakeAction>)] : exampleBrain(turn)
+    await using world = await startWorld({ brain: slow })
+    const { id } = await world.kernel.tickets.create({
+      projectId: world.projectId,
+      title: 'Do it',
+      pipeline: 'full',
+      models: { members: MEMBERS },
+    })
+    await world.kernel.tickets.start({ ticketId: id })
+    const loop = world.kernel.loop()
+    const drafts = async (kernel: Kernel) => (await kernel.tickets.turns(id)).filter((t) => t.prompt.startsWith('draft:'))
+    await eventually(async () => (await drafts(world.kernel)).filter((t) => t.receipt === 'settled').length === 2, 30_000)
+    await world.kernel.stop()
+    await loop
+    release()
+    const again = await world.reopen()
+    await world.drive()
+    assert.is((await again.tickets.get(id)).phase, 'WAITING_INTERVIEW_ANSWERS')
+    assert.equal(
+      (await drafts(again)).map((t) => [t.prompt, t.posts] as const).toSorted(([a], [b]) => a.localeCompare(b)),
+      ['m1', 'm2', 'm3'].map((m) => [`draft:fake/${m}`, 1]),
+    )
   })
 })
