@@ -24,46 +24,53 @@ const decide: Decide = (phase, time) => {
   return undefined
 }
 
+/** A whole ticket, on a machine that does other things as well. */
+const SLOW = { timeoutMs: 360_000 }
+
 describe('the full pipeline on a real OpenCode', (it) => {
-  it('ends in a merged pull request; every member is asked once, a failing bead is begun anew, a failed check is mended', async () => {
-    await using folder = await tempFolder('full-live')
-    await using oc = await startRealOpencode({ model: fullScript })
-    await using world = await startWorld({ opencode: oc, model: SCRIPTED_MODEL, files: SAMPLE_FILES })
-    const forge = await addForge(world.repo.path, folder.path)
-    const { kernel } = world
-    await kernel.settings.update({ scope: 'project', id: world.projectId, patch: { 'qa.manual': true } })
-    const loop = kernel.loop()
-    try {
-      const { id } = await kernel.tickets.create({ projectId: world.projectId, ...SAMPLE_TICKET, pipeline: 'full', models: { members } })
-      await kernel.tickets.start({ ticketId: id })
-      const person = new Person(kernel, decide)
-      await eventually(async () => {
-        const ticket = await kernel.tickets.get(id)
-        assert.is.not(ticket.status, 'blocked', JSON.stringify(ticket.blocked))
-        for (const question of (await kernel.questions.list({ ticketId: id })).items)
-          await kernel.questions.reply({ ticketId: id, requestId: question.requestId, answers: [['Yes']] })
-        await person.decideOne(ticket)
-        return ticket.status === 'completed'
-      }, 300_000)
-      const turns = await kernel.tickets.turns(id)
-      assert.ok(turns.every((t) => t.posts === 1))
-      for (const phase of ['DRAFTING_INTERVIEW', 'DRAFTING_PRD', 'DRAFTING_BEADS'])
-        for (const word of ['draft', 'vote'])
-          assert.is(turns.filter((t) => t.slot?.phase === phase && t.prompt.startsWith(`${word}:`)).length, 3)
-      assert.is(turns.filter((t) => t.prompt.startsWith('full_answers:')).length, 3)
-      const bead = (await kernel.tickets.beads(id)).find((b) => b.id === 'clean-slugs')
-      assert.equal([bead?.state, bead?.iteration, bead?.notes.length], ['done', 2, 1])
-      const coverage = parse((await kernel.tickets.artifact({ ticketId: id, kind: 'prd_coverage' })).content) as {
-        status: string
-        history: unknown[]
+  it(
+    'ends in a merged pull request; every member is asked once, a failing bead is begun anew, a failed check is mended',
+    async () => {
+      await using folder = await tempFolder('full-live')
+      await using oc = await startRealOpencode({ model: fullScript })
+      await using world = await startWorld({ opencode: oc, model: SCRIPTED_MODEL, files: SAMPLE_FILES })
+      const forge = await addForge(world.repo.path, folder.path)
+      const { kernel } = world
+      await kernel.settings.update({ scope: 'project', id: world.projectId, patch: { 'qa.manual': true } })
+      const loop = kernel.loop()
+      try {
+        const { id } = await kernel.tickets.create({ projectId: world.projectId, ...SAMPLE_TICKET, pipeline: 'full', models: { members } })
+        await kernel.tickets.start({ ticketId: id })
+        const person = new Person(kernel, decide)
+        await eventually(async () => {
+          const ticket = await kernel.tickets.get(id)
+          assert.is.not(ticket.status, 'blocked', JSON.stringify(ticket.blocked))
+          for (const question of (await kernel.questions.list({ ticketId: id })).items)
+            await kernel.questions.reply({ ticketId: id, requestId: question.requestId, answers: [['Yes']] })
+          await person.decideOne(ticket)
+          return ticket.status === 'completed'
+        }, 300_000)
+        const turns = await kernel.tickets.turns(id)
+        assert.ok(turns.every((t) => t.posts === 1))
+        for (const phase of ['DRAFTING_INTERVIEW', 'DRAFTING_PRD', 'DRAFTING_BEADS'])
+          for (const word of ['draft', 'vote'])
+            assert.is(turns.filter((t) => t.slot?.phase === phase && t.prompt.startsWith(`${word}:`)).length, 3)
+        assert.is(turns.filter((t) => t.prompt.startsWith('full_answers:')).length, 3)
+        const bead = (await kernel.tickets.beads(id)).find((b) => b.id === 'clean-slugs')
+        assert.equal([bead?.state, bead?.iteration, bead?.notes.length], ['done', 2, 1])
+        const coverage = parse((await kernel.tickets.artifact({ ticketId: id, kind: 'prd_coverage' })).content) as {
+          status: string
+          history: unknown[]
+        }
+        assert.equal([coverage.status, coverage.history.length], ['clean', 3])
+        assert.match(await gitIn(forge.remote, 'show', 'main:src/slugify.js'), 'Diacritic')
+        assert.match(await gitIn(forge.remote, 'show', 'main:README.md'), 'accents')
+      } finally {
+        forge.undo()
+        await kernel.stop()
+        await loop
       }
-      assert.equal([coverage.status, coverage.history.length], ['clean', 3])
-      assert.match(await gitIn(forge.remote, 'show', 'main:src/slugify.js'), 'Diacritic')
-      assert.match(await gitIn(forge.remote, 'show', 'main:README.md'), 'accents')
-    } finally {
-      forge.undo()
-      await kernel.stop()
-      await loop
-    }
-  })
+    },
+    SLOW,
+  )
 })
