@@ -58,13 +58,13 @@ export class FactFinder {
 
   /**
    * The stream's durable events already show the end of the turn: reading the messages back would give the same, some
-   * fifteen milliseconds later. Anything less is read back: also an end without text, since with several sessions at once
-   * the end of a message can be told before the last state of its text.
+   * fifteen milliseconds later. Anything less is read back: with several sessions at once the end of a message was seen to
+   * be told before the last state of its text.
    */
   #toldEnd(base: TurnFacts): TurnFacts['messages'] | null {
     const messages = this.#watch.mirror.messages(base.turnId)
     const last = messages && chainOf({ ...base, messages })?.answer.at(-1)
-    return last && isFinal(last) && (last.error !== undefined || hasText(last)) ? messages : null
+    return last && isFinal(last) && (last.error !== undefined || isWhole(last)) ? messages : null
   }
 
   async #catchUpRequests(turn: TurnRecord): Promise<void> {
@@ -90,7 +90,12 @@ export class FactFinder {
   }
 }
 
-const hasText = (message: RemoteMessage): boolean => message.parts.some((p) => p.type === 'text' && p.text.trim() !== '')
+/** Every text is in its last state, there is one, and its step was finished: nothing of it is still on the way. */
+export const isWhole = ({ parts }: RemoteMessage): boolean => {
+  const texts = parts.filter((p) => p.type === 'text' || p.type === 'reasoning')
+  const said = texts.some((p) => p.type === 'text' && p.text.trim() !== '')
+  return said && texts.every((p) => p.ended) && parts.some((p) => p.type === 'step-finish')
+}
 
 const startedAfter = (startedAt: number | null, postedAt: number | null): boolean =>
   startedAt !== null && postedAt !== null && startedAt > postedAt
