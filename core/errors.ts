@@ -12,6 +12,7 @@ export type ErrorKind =
   | 'unauthorized'
   | 'forbidden'
   | 'too_large'
+  | 'too_many' // more than this server takes on from one caller; passes
   | 'unavailable' // something outside does not answer; may pass
   | 'internal'
 
@@ -37,6 +38,7 @@ const ERRORS = {
   INVALID_INPUT: say('bad_input', (d) => `\`${d.field}\` ${d.problem}`, 'Correct the named field and send it again.'),
   TICKET_UNKNOWN: say('not_found', (d) => `There is no ticket ${d.ticketId}.`, 'List the tickets with tickets.list; is its project attached?'),
   TICKET_WRONG_STATUS: say('precondition', (d) => `${d.ticketId} is ${d.status}; ${d.action} needs ${d.needs}.`, 'Read the ticket again: somebody or something moved it on.'),
+  TICKET_AT_WORK: say('conflict', (d) => `${d.ticketId} is at work (${d.status}).`, 'Cancel it first, then delete it.'),
   TICKET_MOVED: say('conflict', (d) => `${d.ticketId} moved on while this was under way.`, 'Read the ticket again and decide anew.'),
   ACTION_CONSUMED: say('conflict', (d) => `Action ${d.actionId} was already used for another request.`, 'Use a fresh actionId for each decision.'),
   // -- leases
@@ -126,6 +128,9 @@ const ERRORS = {
   TOKEN_WRONG: say('unauthorized', 'The bearer token is missing or wrong.', 'Send `authorization: Bearer <token>`; the server printed where its token file is.'),
   HOST_REFUSED: say('forbidden', (d) => `Host ${d.host} is not served here.`, 'Use the address the server printed.'),
   ORIGIN_REFUSED: say('forbidden', (d) => `Origin ${d.origin} may not call this server.`, 'Serve the page from an allowed origin.'),
+  RATE_LIMITED: say('too_many', (d) => `More ${d.what} per second than this server takes from one token.`, (d) => `Send it again in ${d.retryAfterMs} ms; the limit is ${d.limit} (LOOPTROOP_LIMITS).`),
+  TOO_MANY_STREAMS: say('too_many', (d) => `${d.limit} streams of this token are open.`, 'Close some, or raise streams or subscriptions (LOOPTROOP_LIMITS).'),
+  TOO_MANY_CONNECTIONS: say('unavailable', (d) => `${d.limit} connections are open.`, 'Close some, or raise connections (LOOPTROOP_LIMITS).'),
   PORT_IN_USE: say('unavailable', (d) => `${d.host}:${d.port} is in use.`, 'Stop what listens there, or set LOOPTROOP_PORT.'),
   SHUTTING_DOWN: say('unavailable', 'The server is shutting down.', 'Try again when it is back.'),
   INTERNAL: say('internal', (d) => d.problem ?? 'Something broke inside LoopTroop.', 'See the log; please report it with the output of npm run doctor.'),

@@ -23,7 +23,7 @@ export function admission({
   allowedOrigins = [],
 }: AdmissionOptions): (request: IncomingMessage) => LoopTroopError | null {
   const own = WILDCARDS.includes(host) ? [] : [host.includes(':') ? `[${host}]` : host]
-  const names = new Set([...LOOPBACK, ...own, ...allowedHosts].map((name) => name.toLowerCase()))
+  const names = new Set([...LOOPBACK, ...own, ...allowedHosts].map((name) => name.toLowerCase()).filter((name) => name !== ''))
   const origins = new Set(allowedOrigins)
   return ({ headers }) => {
     if (!names.has(nameOf(headers.host))) return fail('HOST_REFUSED', { host: headers.host ?? '(none)' })
@@ -33,8 +33,15 @@ export function admission({
   }
 }
 
-/** Exactly as sent, without the port: `0x7f.1` and `127.evil.com` are other names, whatever they resolve to. */
-const nameOf = (host: string | undefined): string => (host ?? '').toLowerCase().replace(/:\d+$/, '')
+/**
+ * Exactly as sent, without the port: `0x7f.1` and `127.evil.com` are other names, whatever they resolve to. Any port will do
+ * (a tunnel has its own), but there has to be one: 0 is none.
+ */
+function nameOf(host = ''): string {
+  const [, name, port = '1'] = /^(.+?)(?::(\d{1,5}))?$/.exec(host.toLowerCase()) ?? []
+  return name !== undefined && Number(port) >= 1 && Number(port) <= LAST_PORT ? name : ''
+}
+const LAST_PORT = 65_535
 
 function isOf(names: ReadonlySet<string>, origin: string): boolean {
   const found = /^https?:\/\/([^/?#@]+)$/.exec(origin)

@@ -5,7 +5,7 @@ import { asLoopTroopError, LoopTroopError, type ErrorKind } from '#core'
 
 type TrpcCode = TRPCError['code']
 
-/** HTTP follows from the tRPC code: 400, 404, 409, 412, 401, 403, 413, 503, 500. */
+/** HTTP follows from the tRPC code: 400, 404, 409, 412, 401, 403, 413, 429, 503, 500. */
 const CODES: Readonly<Record<ErrorKind, TrpcCode>> = {
   bad_input: 'BAD_REQUEST',
   not_found: 'NOT_FOUND',
@@ -14,6 +14,7 @@ const CODES: Readonly<Record<ErrorKind, TrpcCode>> = {
   unauthorized: 'UNAUTHORIZED',
   forbidden: 'FORBIDDEN',
   too_large: 'PAYLOAD_TOO_LARGE',
+  too_many: 'TOO_MANY_REQUESTS',
   unavailable: 'SERVICE_UNAVAILABLE',
   internal: 'INTERNAL_SERVER_ERROR',
 }
@@ -58,7 +59,7 @@ export function viewOf(error: TRPCError): { readonly message: string; readonly v
     return { message: cause.message, view: typeof field === 'string' ? { ...view, field } : view }
   }
   const issues = error.code === 'BAD_REQUEST' ? issuesOf(error) : undefined
-  if (issues === undefined) return { message: error.message, view: { looptroopCode: error.code, hint: 'See the message.', details: {} } }
+  if (issues === undefined) return ofTransport(error)
   const validation = issues.map((issue) => ({ path: v.getDotPath(issue) ?? '', message: issue.message }))
   const [first = { path: 'input', message: 'is not valid' }] = validation
   const field = first.path === '' ? 'input' : first.path
@@ -72,6 +73,23 @@ export function viewOf(error: TRPCError): { readonly message: string; readonly v
       validation,
     },
   }
+}
+
+/** What tRPC itself refused before a procedure was reached, with what was wrong in place of a field of the input. */
+function ofTransport({ code, message }: TRPCError): { readonly message: string; readonly view: ErrorView } {
+  const field = PLACES[code]
+  const view = { looptroopCode: code, hint: 'See the message.' }
+  return { message, view: field === undefined ? { ...view, details: {} } : { ...view, details: { field, problem: message }, field } }
+}
+const PLACES: Partial<Readonly<Record<TrpcCode, string>>> = {
+  PARSE_ERROR: 'message',
+  BAD_REQUEST: 'request',
+  NOT_FOUND: 'path',
+  METHOD_NOT_SUPPORTED: 'method',
+  UNSUPPORTED_MEDIA_TYPE: 'content-type',
+  PAYLOAD_TOO_LARGE: 'body',
+  UNPROCESSABLE_CONTENT: 'message',
+  TIMEOUT: 'request',
 }
 
 function issuesOf(error: TRPCError): readonly v.BaseIssue<unknown>[] | undefined {

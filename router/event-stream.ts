@@ -7,15 +7,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { callTRPCProcedure, getTRPCErrorFromUnknown, getTRPCErrorShape, isTrackedEnvelope, TRPCError } from '@trpc/server'
 import { appRouter } from './app.ts'
+import type { Door } from './door.ts'
 import { jsonOf } from './encode.ts'
+import { toTrpcError } from './errors.ts'
+import { answer } from './refusal.ts'
 import { PING_MS, SILENCE_MS, type Ctx } from './trpc.ts'
 
 /** How soon a client comes back that was cut off. */
 const RETRY_MS = 200
 
 interface StreamOptions {
-  readonly context: (authorized: boolean) => Ctx
-  readonly onError: (problem: { path: string | undefined; error: TRPCError }) => void
+  readonly ctx: Ctx
+  readonly door: Door
 }
 type Procedures = Readonly<Record<string, { readonly _def: { readonly type: string } }>>
 
@@ -28,17 +31,21 @@ export function subscriptionOf(request: IncomingMessage): string | null {
 }
 
 export const eventStreams =
-  ({ context, onError }: StreamOptions) =>
+  ({ ctx, door }: StreamOptions) =>
   (request: IncomingMessage, response: ServerResponse, path: string): void => {
     const leaving = new AbortController()
-    response.once('close', () => leaving.abort())
+    try {
+      response.once('close', door.streams.take()).once('close', () => leaving.abort())
+    } catch (problem) {
+      return answer(response, toTrpcError(problem))
+    }
     openStream(response)
     response.write(`event: connected\ndata: ${JSON.stringify({ reconnectAfterInactivityMs: SILENCE_MS })}\n\n`)
-    const ctx = context(true)
-    pump(response, () => call(request, { path, ctx, signal: leaving.signal }), leaving.signal).catch((cause: unknown) => {
+    const reader = { signal: leaving.signal, stalledMs: door.limits.stalledMs }
+    pump(response, () => call(request, { path, ctx, signal: leaving.signal }), reader).catch((cause: unknown) => {
       if (leaving.signal.aborted) return
       const error = getTRPCErrorFromUnknown(cause)
-      onError({ path, error })
+      door.onError({ path, error })
       const shape = getTRPCErrorShape({ config: appRouter._def._config, error, type: 'subscription', path, input: undefined, ctx })
       response.end(`event: serialized-error\ndata: ${JSON.stringify(shape)}\n\n`)
     })
@@ -54,11 +61,19 @@ export function openStream(response: ServerResponse): void {
   response.once('close', () => clearInterval(ping))
 }
 
-/** Resolves when the reader has taken what was written, or has gone. */
-export async function drained(response: ServerResponse, signal: AbortSignal): Promise<void> {
+interface StreamReader {
+  /** It has gone. */
+  readonly signal: AbortSignal
+  readonly stalledMs: number
+}
+
+/** Resolves when the reader has taken what was written, or has gone. One that takes nothing is hung up on: it comes back with its id. */
+export async function drained(response: ServerResponse, { signal, stalledMs }: StreamReader): Promise<void> {
   if (!response.writableNeedDrain || signal.aborted) return
   await new Promise<void>((resolve) => {
+    const stalled = setTimeout(() => response.destroy(), stalledMs)
     const end = (): void => {
+      clearTimeout(stalled)
       response.off('drain', end)
       signal.removeEventListener('abort', end)
       resolve()
@@ -68,11 +83,11 @@ export async function drained(response: ServerResponse, signal: AbortSignal): Pr
   })
 }
 
-async function pump(response: ServerResponse, open: () => Promise<AsyncIterable<unknown>>, signal: AbortSignal): Promise<void> {
+async function pump(response: ServerResponse, open: () => Promise<AsyncIterable<unknown>>, reader: StreamReader): Promise<void> {
   for await (const value of await open()) {
     response.write(isTrackedEnvelope(value) ? frameOf(value[0], value[1]) : `data: ${jsonOf(value)}\n\n`)
-    await drained(response, signal)
-    if (signal.aborted) return
+    await drained(response, reader)
+    if (reader.signal.aborted) return
   }
   response.end('event: return\ndata: \n\n')
 }

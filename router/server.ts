@@ -2,13 +2,18 @@
 import { once } from 'node:events'
 import { createServer, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { TRPCError } from '@trpc/server'
-import { fail, messageOf, type Kernel } from '#core'
+import type { Duplex } from 'node:stream'
+import { TRPCError } from '@trpc/server'
+import { fail, messageOf, systemClock, type Kernel } from '#core'
 import { admission } from './admission.ts'
+import { countConnections, type Door } from './door.ts'
 import { httpListener } from './http.ts'
+import { limitsOf, type Limits } from './limits.ts'
+import { Quota } from './quota.ts'
+import { answerRaw } from './refusal.ts'
 import { serveSockets } from './sockets.ts'
+import { createThrottle } from './throttle.ts'
 import { tokenCheck, tokenOf, type TokenSource } from './token.ts'
-import type { Ctx } from './trpc.ts'
 
 export interface ServerOptions {
   readonly kernel: Kernel
@@ -23,8 +28,8 @@ export interface ServerOptions {
   readonly allowedHosts?: readonly string[]
   /** Errors that are our own fault, for the log. */
   readonly onError?: (line: string) => void
-  /** How long a socket may stay without saying who it is. */
-  readonly helloMs?: number
+  /** Others than the defaults of `limits.ts`. */
+  readonly limits?: Partial<Limits>
 }
 export interface RunningServer {
   /** `http://127.0.0.1:4747`; what `createLoopTroopClient` takes. */
@@ -39,27 +44,16 @@ export interface RunningServer {
 }
 
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
-  const { kernel, host, onError = () => undefined } = options
+  const { host } = options
   if (!isLoopback(host) && options.tlsInFront !== true) throw fail('CONFIG_INVALID', { problems: TLS_NEEDED(host) })
   const token = await tokenOf(options.token)
-  const admit = admission(options)
+  const limits = limitsOf(options.limits)
   const streams = new Set<ServerResponse>()
-  const tokenIsRight = tokenCheck(token, options.token, () => cutStreams())
-  const context = (authorized: boolean, drained: Ctx['drained'] = () => Promise.resolve()): Ctx => ({ kernel, authorized, drained })
-  const report = ({ path, error }: { path: string | undefined; error: TRPCError }): void => {
-    if (error.code === 'INTERNAL_SERVER_ERROR') onError(`${path ?? '(no procedure)'}: ${messageOf(error.cause ?? error)}`)
-  }
-  const server = createServer(httpListener({ kernel, context, admit, tokenIsRight, onError: report }))
-  server.headersTimeout = 10_000
-  server.requestTimeout = 30_000
-  const sockets = serveSockets({
-    server,
-    context,
-    admit,
-    tokenIsRight,
-    onError: report,
-    ...(options.helloMs === undefined ? {} : { helloMs: options.helloMs }),
-  })
+  const timeouts = { headersTimeout: limits.headMs, requestTimeout: limits.requestMs, connectionsCheckingInterval: LOOK_FOR_SLOW_MS }
+  const server = createServer(timeouts)
+  const door = openDoor(server, { options, limits, token, onExchange: () => cutStreams() })
+  server.on('request', httpListener(door)).on('clientError', refuseNonsense)
+  const sockets = serveSockets(server, door)
   const connections = trackUpgraded(server)
   const port = await listen(server, host, options.port)
   server.on('request', (_request, response) => {
@@ -82,6 +76,48 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     },
     close: () => closeServer(server, () => sockets.close()),
   }
+}
+
+interface Opening {
+  readonly options: ServerOptions
+  readonly limits: Limits
+  readonly token: string
+  /** The token is another one. */
+  readonly onExchange: () => void
+}
+
+function openDoor(server: Server, { options, limits, token, onExchange }: Opening): Door {
+  const throttle = createThrottle(limits, systemClock)
+  const tooMany = countConnections(server, limits)
+  const stranger = admission(options)
+  return {
+    kernel: options.kernel,
+    limits,
+    throttle,
+    streams: new Quota(limits.streams, 'TOO_MANY_STREAMS'),
+    admit: (request) => tooMany(request.socket) ?? stranger(request),
+    tokenIsRight: tokenCheck(token, options.token, () => {
+      throttle.forget()
+      onExchange()
+    }),
+    onError: ({ path, error }) => {
+      if (error.code === 'INTERNAL_SERVER_ERROR') options.onError?.(`${path ?? '(no procedure)'}: ${messageOf(error.cause ?? error)}`)
+    },
+  }
+}
+
+/** How often connections are looked through for requests that are too slow. */
+const LOOK_FOR_SLOW_MS = 1_000
+
+/** What is no HTTP, or does not come to its end in time. */
+function refuseNonsense(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (error.code === 'ECONNRESET') return void socket.destroy()
+  const problem = NONSENSE[error.code ?? ''] ?? (['BAD_REQUEST', 'This is no HTTP request.'] as const)
+  answerRaw(socket, new TRPCError({ code: problem[0], message: problem[1] }))
+}
+const NONSENSE: Readonly<Record<string, readonly [TRPCError['code'], string]>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: ['TIMEOUT', 'The request took too long to arrive.'],
+  HPE_HEADER_OVERFLOW: ['PAYLOAD_TOO_LARGE', 'The head of the request is too long.'],
 }
 
 const isLoopback = (host: string): boolean => /^(localhost|127(\.\d{1,3}){3}|::1)$/.test(host)

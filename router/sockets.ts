@@ -1,79 +1,94 @@
 /** The WebSocket half, on the same port and path. */
 import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { TRPCError } from '@trpc/server'
 import { applyWSSHandler } from '@trpc/server/adapters/ws'
 import { WebSocketServer, type WebSocket } from 'ws'
-import type { TRPCError } from '@trpc/server'
-import { isCode, systemClock, type LoopTroopError } from '#core'
+import { fail, systemClock } from '#core'
 import { appRouter } from './app.ts'
+import type { Door } from './door.ts'
 import { socketEncoder } from './encode.ts'
-import { isTrpcPath, MAX_BATCH } from './http.ts'
-import { bearerOf, type TokenCheck } from './token.ts'
+import { toTrpcError } from './errors.ts'
+import { isTrpcPath } from './http.ts'
+import { Quota } from './quota.ts'
+import { answerRaw } from './refusal.ts'
+import { bearerOf } from './token.ts'
 import type { Ctx } from './trpc.ts'
 
-const MAX_PAYLOAD = 1024 * 1024
 /** A reader whose socket holds more than this gets nothing new until it has read on; what it missed is in the database. */
 const MAX_BUFFERED = 4 * 1024 * 1024
 const LOOK_AGAIN_MS = 20
-/** For sockets that announce connectionParams and never send them. */
-const HELLO_MS = 10_000
 const CLOSE_GRACE_MS = 1_000
 
-interface SocketOptions {
-  readonly server: Server
-  readonly context: (authorized: boolean, drained: Ctx['drained']) => Ctx
-  readonly admit: (request: IncomingMessage) => LoopTroopError | null
-  readonly tokenIsRight: TokenCheck
-  readonly onError: (problem: { path: string | undefined; error: TRPCError }) => void
-  /** Milliseconds; for specs. */
-  readonly helloMs?: number
-}
 export interface Sockets {
   /** Says goodbye, then hangs up on who does not leave. */
   close(): Promise<void>
 }
 
-export function serveSockets({ server, context, admit, tokenIsRight, onError, helloMs = HELLO_MS }: SocketOptions): Sockets {
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_PAYLOAD })
+export function serveSockets(server: Server, door: Door): Sockets {
+  const { limits, onError } = door
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: limits.frame })
+  const hellos = new WeakMap<WebSocket, NodeJS.Timeout>()
   applyWSSHandler({
     wss: sockets,
     router: appRouter,
-    createContext: ({ req, res, info }) =>
-      context(tokenIsRight(bearerOf(req.headers.authorization) ?? info.connectionParams?.['token']), drainedOf(res)),
-    keepAlive: { enabled: true, pingMs: 30_000, pongWaitMs: 10_000 },
-    maxBatchSize: MAX_BATCH,
+    createContext: ({ req, res, info }) => {
+      const token = bearerOf(req.headers.authorization) ?? info.connectionParams?.['token'] ?? ''
+      const ctx = socketContext(door, res, token)
+      if (ctx.authorized) clearTimeout(hellos.get(res))
+      return ctx
+    },
+    keepAlive: { enabled: true, pingMs: limits.pingMs, pongWaitMs: limits.pongMs },
+    maxBatchSize: limits.batch,
     experimental_encoder: socketEncoder,
     onError,
   })
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    const status = refusal(request, { admit, tokenIsRight })
-    if (status !== null) return void socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`)
+    // Until the handshake is done nobody else listens, and an unheard error ends the process.
+    socket.on('error', () => socket.destroy())
+    const place = placeFor(request, door)
+    if (place instanceof TRPCError) return answerRaw(socket, place)
+    socket.once('close', place)
     sockets.handleUpgrade(request, socket, head, (client) => {
-      if (sendsParams(request)) awaitHello(client, helloMs)
+      // Who did not show the right token by then never will.
+      const hello = setTimeout(() => client.terminate(), limits.helloMs)
+      hellos.set(client, hello)
+      client.once('close', () => clearTimeout(hello))
       sockets.emit('connection', client, request)
     })
   })
   return { close: () => closeAll(sockets) }
 }
 
+function socketContext({ kernel, tokenIsRight, throttle, limits }: Door, client: WebSocket, token: string): Ctx {
+  const subscriptions = new Quota(limits.subscriptions, 'TOO_MANY_STREAMS')
+  return {
+    kernel,
+    authorized: tokenIsRight(token),
+    depth: limits.depth,
+    drained: drainedOf(client),
+    spend: (kind) => throttle.spend(token, kind),
+    subscribe: () => subscriptions.take(),
+  }
+}
+
 const sendsParams = (request: IncomingMessage): boolean =>
   new URL(request.url ?? '/', 'http://localhost').searchParams.get('connectionParams') === '1'
 
-/** The token comes with the upgrade or right after it; a wrong one in the upgrade is refused at once. */
-function refusal(request: IncomingMessage, { admit, tokenIsRight }: Pick<SocketOptions, 'admit' | 'tokenIsRight'>): string | null {
-  const refused = admit(request)
-  if (refused !== null) return isCode(refused, 'HOST_REFUSED') ? '403 Host Refused' : '403 Origin Refused'
-  if (!isTrpcPath(request.url)) return '404 Not Found'
+/** The token comes with the upgrade or right after it; a wrong one in the upgrade is refused at once. Else: the way back of its place. */
+function placeFor(request: IncomingMessage, { admit, tokenIsRight, streams }: Door): TRPCError | (() => void) {
+  const stranger = admit(request)
+  if (stranger !== null) return toTrpcError(stranger)
+  if (!isTrpcPath(request.url) || !URL.canParse(request.url ?? '', 'http://localhost'))
+    return new TRPCError({ code: 'NOT_FOUND', message: 'Sockets are served at /trpc.' })
   const bearer = bearerOf(request.headers.authorization)
   const right = bearer === null ? sendsParams(request) : tokenIsRight(bearer)
-  return right ? null : '401 Unauthorized'
-}
-
-function awaitHello(client: WebSocket, ms: number): void {
-  const timer = setTimeout(() => client.terminate(), ms)
-  const clear = (): void => clearTimeout(timer)
-  client.once('message', clear)
-  client.once('close', clear)
+  if (!right) return toTrpcError(fail('TOKEN_WRONG'))
+  try {
+    return streams.take()
+  } catch (problem) {
+    return toTrpcError(problem)
+  }
 }
 
 const drainedOf =

@@ -1,15 +1,30 @@
 /** The tRPC instance: what a request carries, who may call, and how errors leave. */
 import { initTRPC, TRPCError } from '@trpc/server'
 import { fail, type Kernel } from '#core'
+import { assertShallow } from './depth.ts'
 import { toStreamError, toTrpcError, viewOf } from './errors.ts'
+import type { CallKind } from './throttle.ts'
 
 /** What every call has at hand. Exported because the client's types name it. */
 export interface Ctx {
   readonly kernel: Kernel
   /** The right token was presented. */
   readonly authorized: boolean
+  /** How deep an input may be. */
+  readonly depth: number
   /** Resolves when the reader of a subscription has room again; WebSocket has no back-pressure of its own. */
   readonly drained: (signal: AbortSignal) => Promise<void>
+  /** Throws when the token has called too often. */
+  readonly spend: (kind: CallKind) => void
+  /** Throws when the connection has too many subscriptions; else gives the way to end this one. */
+  readonly subscribe: () => () => void
+}
+
+/** Over HTTP the whole request was counted before, and each stream is a connection. */
+export const unlimited: Pick<Ctx, 'drained' | 'spend' | 'subscribe'> = {
+  drained: () => Promise.resolve(),
+  spend: () => undefined,
+  subscribe: () => () => undefined,
 }
 
 export const PING_MS = 10_000
@@ -27,16 +42,32 @@ const t = initTRPC.context<Ctx>().create({
 
 export const { router, createCallerFactory } = t
 
-/** Every procedure: the token, then errors of the kernel in tRPC's words. */
-export const procedure = t.procedure.use(async ({ ctx, next }) => {
+/** Every procedure: the token, how often and how deep, then errors of the kernel in tRPC's words. */
+export const procedure = t.procedure.use(async ({ ctx, type, getRawInput, next }) => {
   if (!ctx.authorized) throw toTrpcError(fail('TOKEN_WRONG'))
+  try {
+    ctx.spend(type === 'mutation' ? 'writes' : 'reads')
+    assertShallow(await getRawInput(), ctx.depth)
+  } catch (error) {
+    throw toTrpcError(error)
+  }
   const result = await next()
   if (!result.ok) throw toTrpcError(result.error)
   return result
 })
 
 /** A subscription's generator with its errors translated; ends quietly when the reader has gone. */
-export async function* stream<T>(source: AsyncIterable<T>, { ctx, signal }: { ctx: Ctx; signal: AbortSignal }): AsyncGenerator<T, void> {
+export function stream<T>(source: AsyncIterable<T>, { ctx, signal }: { ctx: Ctx; signal: AbortSignal }): AsyncGenerator<T, void> {
+  const leave = ctx.subscribe()
+  // One that is stopped before it is read never comes to its end.
+  signal.addEventListener('abort', leave, { once: true })
+  return translated(source, { ctx, signal, leave })
+}
+
+async function* translated<T>(
+  source: AsyncIterable<T>,
+  { ctx, signal, leave }: { ctx: Ctx; signal: AbortSignal; leave: () => void },
+): AsyncGenerator<T, void> {
   try {
     for await (const value of source) {
       yield value
@@ -46,6 +77,8 @@ export async function* stream<T>(source: AsyncIterable<T>, { ctx, signal }: { ct
   } catch (error) {
     if (signal.aborted) return
     throw error instanceof TRPCError ? error : toStreamError(error)
+  } finally {
+    leave()
   }
 }
 

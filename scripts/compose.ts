@@ -19,7 +19,7 @@ import {
 import type { Kernel, LaterOpencode, OpencodeHandle, OpencodeOptions } from '#core'
 import { loadPlugins } from '#plugins'
 import { phases, pipelines } from '#phases'
-import { startServer } from '#router'
+import { parseLimits, startServer } from '#router'
 import { dataFolder } from './data-folder.ts'
 
 export interface ComposeOptions {
@@ -59,7 +59,7 @@ export async function startLoopTroop(given: ComposeOptions): Promise<LoopTroop> 
   const kernel = await openKernel(options, { dataDir, registry, opencode: later.opencode })
   const token = env['LOOPTROOP_TOKEN'] ? { value: env['LOOPTROOP_TOKEN'] } : { file: path.join(dataDir, 'token') }
   const host = options.host ?? env['LOOPTROOP_HOST'] ?? '127.0.0.1'
-  const door = { tlsInFront: env['LOOPTROOP_TLS_IN_FRONT'] === '1', ...namesOf(env) }
+  const door = { tlsInFront: env['LOOPTROOP_TLS_IN_FRONT'] === '1', limits: parseLimits(env['LOOPTROOP_LIMITS']), ...namesOf(env) }
   const server = await startServer({ kernel, host, port: options.port ?? portOf(env), token, onError: log, ...door }).catch(
     async (error: unknown) => {
       await kernel.stop()

@@ -4,17 +4,19 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { TRPCError } from '@trpc/server'
-import { getHTTPStatusCodeFromError } from '@trpc/server/http'
 import * as v from 'valibot'
 import { fail, type Kernel } from '#core'
-import { toTrpcError, viewOf } from '../errors.ts'
+import type { Door } from '../door.ts'
+import { toTrpcError } from '../errors.ts'
 import { urlOf } from '../event-stream.ts'
+import { answerPlainly } from '../refusal.ts'
 import { Id, ShortText, some } from '../shapes.ts'
 import { readBody } from './body.ts'
 import { plainStream } from './stream.ts'
 
 export interface Asked {
   readonly kernel: Kernel
+  readonly door: Door
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly query: URLSearchParams
@@ -58,42 +60,31 @@ const ROUTES: readonly Route[] = [
   {
     method: 'POST',
     pattern: new RegExp(`^${QUESTIONS}/(?<requestId>[^/]+)/reply$`),
-    handle: async ({ kernel, request, path }) =>
-      kernel.questions.reply({ ...target(path), ...checked(Answers, await readBody(request), 'body') }),
+    handle: async ({ kernel, door, request, path }) =>
+      kernel.questions.reply({ ...target(path), ...checked(Answers, await readBody(request, door.limits), 'body') }),
   },
   {
     method: 'POST',
     pattern: new RegExp(`^${QUESTIONS}/(?<requestId>[^/]+)/reject$`),
-    handle: async ({ kernel, request, path }) =>
-      kernel.questions.reject({ ...target(path), ...checked(Reason, await readBody(request), 'body') }),
+    handle: async ({ kernel, door, request, path }) =>
+      kernel.questions.reject({ ...target(path), ...checked(Reason, await readBody(request, door.limits), 'body') }),
   },
 ]
 
 export const isPlainPath = (url: string | undefined): boolean => /^\/api(?:[/?]|$)/.test(url ?? '')
 
-export async function answerPlain(
-  kernel: Kernel,
-  { request, response }: { request: IncomingMessage; response: ServerResponse },
-  onError: (problem: { path: string; error: TRPCError }) => void,
-): Promise<void> {
+export async function answerPlain({ door, request, response }: Pick<Asked, 'door' | 'request' | 'response'>): Promise<void> {
   const { pathname, searchParams } = urlOf(request)
   try {
     const { route, path } = routeOf(request.method, pathname)
-    const value = await route.handle({ kernel, request, response, query: searchParams, path })
+    const value = await route.handle({ kernel: door.kernel, door, request, response, query: searchParams, path })
     if (value !== undefined) response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(value))
   } catch (problem) {
     const error = toTrpcError(problem)
-    onError({ path: pathname, error })
+    door.onError({ path: pathname, error })
     if (response.headersSent) response.destroy()
-    else refuse(response, error)
+    else answerPlainly(response, error)
   }
-}
-
-export function refuse(response: ServerResponse, error: TRPCError): void {
-  const { message, view } = viewOf(error)
-  const { looptroopCode: code, hint, details } = view
-  const body = JSON.stringify({ error: { code, message, hint, details } })
-  response.writeHead(getHTTPStatusCodeFromError(error), { 'content-type': 'application/json', connection: 'close' }).end(body)
 }
 
 function routeOf(method: string | undefined, pathname: string): { route: Route; path: Readonly<Record<string, string>> } {

@@ -6,7 +6,7 @@ import { fail, type EventBatch } from '#core'
 import { drained, openStream } from '../event-stream.ts'
 import type { Asked } from './routes.ts'
 
-export async function plainStream({ kernel, request, response, query }: Asked, ticketId: string): Promise<undefined> {
+export async function plainStream({ kernel, door, request, response, query }: Asked, ticketId: string): Promise<undefined> {
   const given = request.headers['last-event-id'] ?? query.get('lastEventId')
   const lastEventId = typeof given === 'string' && given !== '' ? given : undefined
   // What can be refused is refused before the stream begins: then it can no longer be said with a status.
@@ -14,11 +14,11 @@ export async function plainStream({ kernel, request, response, query }: Asked, t
     throw fail('INVALID_INPUT', { field: 'lastEventId', problem: 'is not an event id' })
   await kernel.events.history({ ticketId, limit: 1 })
   const leaving = new AbortController()
-  response.once('close', () => leaving.abort())
+  response.once('close', door.streams.take()).once('close', () => leaving.abort())
   openStream(response)
   for await (const batch of kernel.events.follow({ ticketId, lastEventId, signal: leaving.signal })) {
     response.write(framesOf(batch))
-    await drained(response, leaving.signal)
+    await drained(response, { signal: leaving.signal, stalledMs: door.limits.stalledMs })
     if (leaving.signal.aborted) return
   }
 }

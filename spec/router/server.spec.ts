@@ -113,7 +113,7 @@ describe('limits of the server', (it) => {
   })
 
   it('hangs up on a socket that announces a token and never sends it', async () => {
-    await using server = await serve({ kernel, helloMs: 20 })
+    await using server = await serve({ kernel, limits: { helloMs: 20 } })
     const socket = new WebSocket(`ws://127.0.0.1:${server.port}/trpc?connectionParams=1`)
     const [code] = (await once(socket, 'close')) as [number]
     assert.is(code, 1006)

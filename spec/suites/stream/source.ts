@@ -1,6 +1,7 @@
 /** A server on a real database and the kernel's own event calls; everything else of a kernel is not there. */
 import { eventCalls } from '../../../core/calls/events.ts'
 import { createEventFeed, type EventFeed } from '../../../core/events/feed.ts'
+import type { Kernel } from '../../../core/kernel-api.ts'
 import type { NewEvent } from '../../../core/events/events.ts'
 import { systemClock } from '../../../core/ports.ts'
 import type { Projects } from '../../../core/projects.ts'
@@ -15,6 +16,7 @@ export class Source implements AsyncDisposable {
   store: Store
   feed: EventFeed
   server: Served
+  kernel: Kernel
   #counted = 0
 
   static async open(): Promise<Source> {
@@ -26,6 +28,7 @@ export class Source implements AsyncDisposable {
     this.store = world.store
     this.feed = parts.feed
     this.server = parts.server
+    this.kernel = parts.kernel
   }
   get ticketId(): string {
     return this.world.ticketId
@@ -68,6 +71,7 @@ export class Source implements AsyncDisposable {
 
 interface Started {
   readonly feed: EventFeed
+  readonly kernel: Kernel
   readonly server: Served
 }
 async function started(store: Store, port = 0): Promise<Started> {
@@ -80,5 +84,5 @@ async function started(store: Store, port = 0): Promise<Started> {
     onOpen: (listener: (opened: unknown) => void) => (listener(project), () => {}),
   }
   const kernel = fakeKernel({ events: eventCalls(projects as unknown as Projects) })
-  return { feed, server: await serve({ kernel, port }) }
+  return { feed, kernel, server: await serve({ kernel, port }) }
 }
