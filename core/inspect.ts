@@ -4,24 +4,30 @@ import { messageOf } from './errors.ts'
 import { thisProcess } from './leases.ts'
 import type { Chance, Clock } from './ports.ts'
 import { Projects } from './projects.ts'
+import { resolveSettings } from './settings.ts'
 import type { OpenProject } from './projects.ts'
 import { isFinal } from './ticket.ts'
 import type { RecoveryReport } from './recovery.ts'
 import type { ProjectRecord } from './store/records.ts'
 import type { StoreOpener } from './store/app-store.ts'
+import { ticketBranches } from './workspace/index.ts'
 
 export interface Inspection {
   readonly projects: readonly {
     readonly record: ProjectRecord
     readonly stats: Readonly<Record<string, number>>
-    /** Tickets that are over, with their branches. */
-    readonly finished: readonly { readonly id: string; readonly branch: string | null }[]
+    /** Tickets that are over: their branches, and when they ended (epoch milliseconds). */
+    readonly finished: readonly { readonly id: string; readonly branch: string | null; readonly endedAt: number }[]
+    /** Of these, branches that are still there. */
+    readonly branches: readonly string[]
     /** Sessions given up without OpenCode's confirmation. */
     readonly pendingAborts: readonly string[]
   }[]
   readonly recovery: RecoveryReport
   /** What the last start found and did; null when none was finished. */
   readonly lastStart: RecoveryReport | null
+  /** How long a ticket is over before it is cleared away; null: never. */
+  readonly cleanupAfterMs: number | null
   /** The app database itself could not be opened. */
   readonly problem: string | null
 }
@@ -35,14 +41,16 @@ export async function inspectStores(options: {
   const { stores, clock, chance } = options
   const none: RecoveryReport = { at: clock.now(), tickets: [], opencode: 'not asked', sessions: [], counts: {}, problems: [] }
   const app = await stores.openApp(options.databaseUrl).catch(messageOf)
-  if (typeof app === 'string') return { projects: [], recovery: none, lastStart: null, problem: app }
+  if (typeof app === 'string') return { projects: [], recovery: none, lastStart: null, cleanupAfterMs: null, problem: app }
   const projects = new Projects({ app, stores, clock, chance })
   try {
     await projects.openAll()
     const recovery = await observeRecovery({ projects, clock, me: thisProcess(chance) })
     const found = await Promise.all(projects.open().map(inspectProject))
     const kept = await app.meta('recovery')
-    return { projects: found, recovery, lastStart: kept === null ? null : (JSON.parse(kept) as RecoveryReport), problem: null }
+    const cleanupAfterMs = resolveSettings([['app', await app.settings()]]).values['cleanup.finishedMs']
+    const lastStart = kept === null ? null : (JSON.parse(kept) as RecoveryReport)
+    return { projects: found, recovery, lastStart, cleanupAfterMs, problem: null }
   } finally {
     await projects.close()
     await app.close()
@@ -50,7 +58,12 @@ export async function inspectStores(options: {
 }
 
 async function inspectProject({ record, store }: OpenProject): Promise<Inspection['projects'][number]> {
-  const finished = (await store.listTickets()).filter(isFinal).map(({ id, branch }) => ({ id, branch: branch ?? null }))
+  const finished = (await store.listTickets())
+    .filter(isFinal)
+    .map(({ id, branch, updatedAt }) => ({ id, branch: branch ?? null, endedAt: updatedAt }))
+  // A repository that is gone or broken is another finding's; here it has no branches.
+  const there = new Set(await ticketBranches(record.path).catch((): readonly string[] => []))
+  const branches = finished.flatMap(({ branch }) => (branch !== null && there.has(branch) ? [branch] : []))
   const pendingAborts = (await store.pendingAborts()).map((s) => s.sessionId ?? s.nonce)
-  return { record, stats: await store.stats(), finished, pendingAborts }
+  return { record, stats: await store.stats(), finished, branches, pendingAborts }
 }

@@ -2,24 +2,17 @@
  * The calls a server, a command line or a spec may make. Nothing here knows HTTP; every refusal is a LoopTroopError.
  * A mutation takes an optional `actionId`: the same one again does nothing twice and returns what the first returned.
  */
-import type { Item, Json, ModelRef } from '#plugins/contract'
+import type { Json, ModelRef } from '#plugins/contract'
 import type { DurableEvent } from './events/events.ts'
 import type { LiveEvent } from './events/live.ts'
 import type { Health, ModelCatalogue, Tokens } from './opencode/adapter.ts'
 import type { RecoveryReport } from './recovery.ts'
 import type { Settings, SettingSource, SettingsPatch } from './settings.ts'
-import type {
-  ArtifactRecord,
-  AttemptRecord,
-  ErrorRecord,
-  InboxKind,
-  LeaseRecord,
-  ProjectRecord,
-  SessionRecord,
-  Slot,
-  TurnRecord,
-} from './store/records.ts'
+import type { ArtifactRecord, InboxKind, ProjectRecord, Slot, TurnRecord } from './store/records.ts'
 import type { Blocked, TicketStatus, WaitingFor } from './ticket.ts'
+import type { TicketCalls, TidyReport } from './ticket-calls.ts'
+
+export type { Acting, DeletedTicket, GateSubmission, TicketCalls, TidyReport } from './ticket-calls.ts'
 
 export interface TicketView {
   readonly id: string
@@ -123,20 +116,6 @@ export interface HealthView {
   readonly recovery: Readonly<Record<string, number>>
 }
 
-export interface Acting {
-  readonly ticketId: string
-  readonly actionId?: string | undefined
-}
-
-export interface GateSubmission {
-  readonly ticketId: string
-  readonly gateId: string
-  readonly action: string
-  readonly actionId: string
-  readonly expectedContentSha256?: string | undefined
-  readonly payload?: Json | undefined
-}
-
 /** One batch of a ticket's stream: durable events in order, and what is live only. `id` resumes after the batch. */
 export interface EventBatch {
   readonly id: string
@@ -151,59 +130,6 @@ export interface AllBatch {
   readonly id: string
   readonly events: readonly AnyEvent[]
   readonly gaps: readonly string[]
-}
-
-export interface TicketCalls {
-  create(input: {
-    projectId: string
-    title: string
-    description?: string | undefined
-    priority?: number | undefined
-    pipeline?: string | undefined
-    models?: { main?: ModelRef | undefined; members?: readonly ModelRef[] | undefined } | undefined
-    actionId?: string | undefined
-  }): Promise<TicketView>
-  get(ticketId: string): Promise<TicketView>
-  list(filter: {
-    projectId?: string | undefined
-    status?: TicketStatus | undefined
-    cursor?: string | undefined
-    limit?: number | undefined
-  }): Promise<{ items: readonly TicketView[]; nextCursor?: string; errors: readonly PartialFailure[] }>
-  /** Drafts only. */
-  update(
-    input: Acting & {
-      title?: string | undefined
-      description?: string | undefined
-      priority?: number | undefined
-      pipeline?: string | undefined
-      models?: { main?: ModelRef | undefined; members?: readonly ModelRef[] | undefined } | undefined
-    },
-  ): Promise<TicketView>
-  start(input: Acting): Promise<TicketView>
-  cancel(input: Acting & { reason?: string | undefined }): Promise<TicketView>
-  retry(input: Acting & { note?: string | undefined }): Promise<TicketView>
-  continue(input: Acting): Promise<TicketView>
-  resolveTurn(input: Acting & { turnId: string; as: 'resend' | 'adopt' | 'abandon' }): Promise<TicketView>
-  /** A blocked holder gives the execution lease away. */
-  release(input: Acting): Promise<TicketView>
-  submitGate(input: GateSubmission): Promise<TicketView>
-
-  artifacts(ticketId: string): Promise<readonly Omit<ArtifactView, 'content'>[]>
-  artifact(input: {
-    ticketId: string
-    kind: string
-    phase?: string | undefined
-    attempt?: number | undefined
-    revision?: number | undefined
-  }): Promise<ArtifactView>
-  attempts(ticketId: string): Promise<readonly AttemptRecord[]>
-  sessions(ticketId: string): Promise<readonly SessionRecord[]>
-  turns(ticketId: string): Promise<readonly TurnView[]>
-  beads(ticketId: string): Promise<readonly Item[]>
-  diff(input: { ticketId: string; maxChars?: number | undefined }): Promise<{ patch: string; stat: string; truncated: boolean }>
-  errors(ticketId: string): Promise<readonly ErrorRecord[]>
-  lease(ticketId: string): Promise<LeaseRecord | null>
 }
 
 export interface Kernel {
@@ -283,6 +209,8 @@ export interface Kernel {
   tick(): Promise<{ readonly started: number; readonly acted: number }>
   /** Resolves when no run of this process is under way (parked and finished ones are not). */
   idle(): Promise<void>
+  /** One bounded round of clearing away what finished tickets hold; the loop does it by interval. */
+  tidy(): Promise<TidyReport>
   /** The loop a server runs: tick, then wait for a nudge or a second. Ends when the kernel stops. */
   loop(): Promise<void>
   /** Stops starting work, ends runs where they can be taken up again, releases leases, closes databases. Turns go on in OpenCode: how many. */

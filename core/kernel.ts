@@ -1,10 +1,13 @@
 /** Puts the kernel together from its parts; the parts do the work. */
 import { ticketCalls } from './calls/tickets.ts'
+import type { ClearEnv } from './clear-ticket.ts'
 import type { Opencode } from './driving.ts'
 import { inboxCalls } from './calls/inbox.ts'
+import { HouseKeeping } from './house-keeping.ts'
 import type { Kernel } from './kernel-api.ts'
 import { Leases, thisProcess } from './leases.ts'
 import { StartUp } from './start-up.ts'
+import type { RecoveryReport } from './recovery.ts'
 import { createModelList } from './opencode/models.ts'
 import type { Registry } from './pipeline.ts'
 import { systemChance, systemClock } from './ports.ts'
@@ -15,7 +18,7 @@ import { createHealth } from './calls/health.ts'
 import { eventCalls } from './calls/events.ts'
 import { settingCalls } from './calls/settings.ts'
 import type { Settings } from './settings.ts'
-import type { AppStore, StoreOpener } from './store/app-store.ts'
+import type { StoreOpener } from './store/app-store.ts'
 import { pipelineViews } from './views.ts'
 import { Worker } from './worker.ts'
 import type { WorkerEnv } from './worker.ts'
@@ -38,35 +41,11 @@ export interface KernelOptions {
 
 /** Opens the databases and looks at what an earlier process left; starts no work: `loop()` or `tick()` does. */
 export async function createKernel(options: KernelOptions): Promise<Kernel> {
-  const { opencode, registry, stores, clock = systemClock, chance = systemChance, log = () => {} } = options
-  const app = await stores.openApp(options.databaseUrl)
-  const projects = new Projects({ app, stores, clock, chance })
-  await projects.openAll()
-  const settings = await settingCalls({ app, projects, clock, config: options.configSettings ?? {} })
-  const models = createModelList(opencode.adapter, clock)
-  const me = thisProcess(chance)
-  const leases = new Leases(me, clock)
-  const startUp = await StartUp.observe({
-    projects,
-    opencode,
-    leases,
-    clock,
-    me,
-    save: (report) => app.putMeta('recovery', JSON.stringify(report)),
-  })
-  const worker = new Worker({
-    leases,
-    startUp,
-    projects,
-    registry,
-    opencode,
-    models,
-    clock,
-    chance,
-    log,
-    appSettings: settings.app,
-    workspaceOf: workspaces(clock, opencode.adapter),
-  })
+  const { opencode, registry, clock = systemClock, chance = systemChance } = options
+  const parts = await openParts({ ...options, clock, chance })
+  const { projects, settings, models, startUp, worker, house, clear } = parts
+  const { adapter } = opencode
+  const stopping = new AbortController()
   return {
     version: options.version,
     health: createHealth({ version: options.version, opencode, projects, startUp }),
@@ -74,20 +53,46 @@ export async function createKernel(options: KernelOptions): Promise<Kernel> {
     projects: projectCalls(projects),
     settings: settings.calls,
     phases: () => pipelineViews(registry),
-    tickets: ticketCalls({ projects, registry, models, worker, adapter: opencode.adapter, clock, chance, settingsFor: settings.forTicket }),
-    ...inboxCalls({ projects, worker, adapter: opencode.adapter, clock }),
+    tickets: ticketCalls({ projects, registry, models, worker, adapter, clock, chance, clear, settingsFor: settings.forTicket }),
+    ...inboxCalls({ projects, worker, adapter, clock }),
     events: eventCalls(projects),
     recovery: () => startUp.report,
     tick: () => worker.tick(),
     idle: () => worker.idle(),
-    loop: () => worker.loop(),
-    stop: once(() => close({ worker, projects, app })),
+    tidy: () => house.round(),
+    loop: async () => void (await Promise.all([worker.loop(), house.loop(stopping.signal)])),
+    stop: once(() => {
+      stopping.abort()
+      return close(parts)
+    }),
   }
 }
 
+type Parts = Awaited<ReturnType<typeof openParts>>
+
+async function openParts(options: KernelOptions & { clock: Clock; chance: Chance }) {
+  const { opencode, registry, stores, clock, chance, log = () => {} } = options
+  const app = await stores.openApp(options.databaseUrl)
+  const projects = new Projects({ app, stores, clock, chance })
+  await projects.openAll()
+  const settings = await settingCalls({ app, projects, clock, config: options.configSettings ?? {} })
+  const models = createModelList(opencode.adapter, clock)
+  const me = thisProcess(chance)
+  const leases = new Leases(me, clock)
+  const save = (report: RecoveryReport): Promise<void> => app.putMeta('recovery', JSON.stringify(report))
+  const startUp = await StartUp.observe({ projects, opencode, leases, clock, me, save })
+  const workspaceOf = workspaces(clock, opencode.adapter)
+  const shared = { projects, clock, log, appSettings: settings.app }
+  const worker = new Worker({ ...shared, leases, startUp, registry, opencode, models, chance, workspaceOf })
+  const clear: ClearEnv = { adapter: opencode.adapter, removeWorktree: (project, ticket) => workspaceOf(project, ticket).remove() }
+  const house = new HouseKeeping({ ...shared, worker, clear, ready: () => startUp.done })
+  return { app, projects, settings, models, startUp, worker, house, clear }
+}
+
 /** Runs end first, then the databases close, whatever the runs' end brought. */
-async function close({ worker, projects, app }: { worker: Worker; projects: Projects; app: AppStore }): Promise<{ openTurns: number }> {
+async function close({ worker, projects, app, house }: Parts): Promise<{ openTurns: number }> {
   try {
+    await house.stop()
     await worker.stop()
     const open = await Promise.all(projects.open().map((p) => p.store.openTurns()))
     return { openTurns: open.flat().filter((t) => t.posts > 0).length }

@@ -40,6 +40,8 @@ const SETTINGS = {
   'limits.usageWaitMs': { schema: v.nullable(positive), fallback: 12 * 60 * MINUTE },
   'limits.ticketTokens': { schema: v.nullable(positive), fallback: null },
   'limits.ticketCost': { schema: v.nullable(v.pipe(v.number(), v.minValue(0))), fallback: null },
+  // How long a ticket is over before its worktree, sessions and merged branch are cleared away. Null: never.
+  'cleanup.finishedMs': { schema: v.nullable(positive), fallback: 14 * 24 * 60 * MINUTE },
   'questions.allowed': { schema: v.boolean(), fallback: true },
   // How many members must have drafted, and how many must have voted. Null: two, or all of a smaller council.
   'council.quorum': { schema: v.nullable(positive), fallback: null },

@@ -30,6 +30,10 @@ export interface Blocked {
 export const BLOCKED_ACTIONS = ['retry', 'continue', 'cancel', 'release', 'resolve_turn'] as const
 export type BlockedAction = (typeof BLOCKED_ACTIONS)[number]
 
+/** What became of a ticket's branch when it was cleared away; `none`: there was none. */
+export const BRANCH_ENDS = ['deleted', 'kept', 'none'] as const
+export type BranchEnd = (typeof BRANCH_ENDS)[number]
+
 interface TicketBase {
   /** `AUTH-12`: project key and number. */
   readonly id: string
@@ -95,6 +99,10 @@ export type TicketChange = keyof typeof CHANGES
 export const DRIVEN_STATUSES = ['running', 'waiting'] as const satisfies readonly TicketStatus[]
 /** Needs a person's retry, continue or cancel. */
 export const BLOCKED_STATUS = 'blocked' satisfies TicketStatus
+/** Nothing is at work for it: only such a ticket may be deleted. */
+export const RESTING_STATUSES = ['draft', 'completed', 'canceled'] as const satisfies readonly TicketStatus[]
+/** It is over. */
+export const FINAL_STATUSES = ['completed', 'canceled'] as const satisfies readonly TicketStatus[]
 /** A ticket is born with this. */
 export const FIRST_STATUS = 'draft' satisfies TicketStatus
 

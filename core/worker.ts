@@ -32,7 +32,7 @@ export interface WorkerEnv {
   readonly leases: Leases
   readonly startUp: StartUp
   readonly appSettings: () => Settings
-  readonly workspaceOf: (project: OpenProject, ticket: StartedTicket) => Workspace
+  readonly workspaceOf: (project: OpenProject, ticket: Pick<StartedTicket, 'id' | 'branch' | 'baseCommit'>) => Workspace
   /** One line for the log of the server. */
   readonly log: (line: string) => void
 }
@@ -117,6 +117,11 @@ export class Worker {
   /** The fence of a ticket that this process drives now, or a claim on it; null when another process drives it. */
   claim(project: OpenProject, ticketId: string): Promise<Fence | null> {
     return this.#leases.claim(project.store, ticketId)
+  }
+
+  /** Nothing else of this process changes the ticket meanwhile. */
+  exclusively<T>(ticketId: string, work: () => Promise<T>): Promise<T> {
+    return this.#locked(ticketId, work)
   }
 
   /** Something may be runnable: the loop's next round comes at once. */

@@ -2,10 +2,12 @@
 import * as v from 'valibot'
 import {
   BLOCKED_ACTIONS,
+  BRANCH_ENDS,
   RECEIPTS,
   TICKET_STATUSES,
   WAITING_FOR,
   type ArtifactView,
+  type DeletedTicket,
   type Kernel,
   type TicketView,
   type TurnView,
@@ -120,6 +122,12 @@ export const Bead = reply<Bead>({
   data: given<Bead['data']>(),
 })
 
+export const Deleted = reply<DeletedTicket>({
+  ticketId: v.string(),
+  deleted: v.literal(true),
+  branch: v.picklist(BRANCH_ENDS),
+  left: v.array(v.string()),
+})
 export const Diff = reply<Diff>({ patch: v.string(), stat: v.string(), truncated: v.boolean() })
 
 export const ErrorOccurrence = reply<ErrorOccurrence>({

@@ -2,7 +2,7 @@ import * as v from 'valibot'
 import { TICKET_STATUSES, type Kernel } from '#core'
 import { gateShorthands } from './gates.ts'
 import { Acting, Failures, Id, Limit, listOf, LongText, Models, OfTicket, Priority, reply, ShortText, some, Title } from './shapes.ts'
-import { Artifact, ArtifactHead, Attempt, Bead, Diff, ErrorOccurrence, Session, Ticket, Turn } from './ticket-shapes.ts'
+import { Artifact, ArtifactHead, Attempt, Bead, Deleted, Diff, ErrorOccurrence, Session, Ticket, Turn } from './ticket-shapes.ts'
 import { procedure, router } from './trpc.ts'
 
 type Page = Awaited<ReturnType<Kernel['tickets']['list']>>
@@ -42,6 +42,10 @@ export const ticketsRouter = router({
     .output(Ticket)
     .mutation(({ ctx, input }) => ctx.kernel.tickets.resolveTurn(input)),
   release: of.output(Ticket).mutation(({ ctx, input }) => ctx.kernel.tickets.release(input)),
+  delete: procedure
+    .input(v.object({ ...Acting, branch: some(v.boolean()) }))
+    .output(Deleted)
+    .mutation(({ ctx, input }) => ctx.kernel.tickets.delete(input)),
   ...gateShorthands,
 
   artifacts: of.output(listOf(ArtifactHead)).query(({ ctx, input }) => ctx.kernel.tickets.artifacts(input.ticketId)),

@@ -1,5 +1,6 @@
 /** The kernel's calls about tickets: read, check, store; what acts is the worker. */
 import { fail } from '../errors.ts'
+import type { ClearEnv } from '../clear-ticket.ts'
 import { approvesArtifact } from '../commands.ts'
 import type { DecidePayload } from '../commands.ts'
 import type { Acting, GateSubmission, TicketCalls, TicketView } from '../kernel-api.ts'
@@ -13,6 +14,7 @@ import type { ResolvedSettings, Settings } from '../settings.ts'
 import type { CommandKind } from '../store/records.ts'
 import { BLOCKED_STATUS, isBlocked, isDraft, isStarted, mayChange } from '../ticket.ts'
 import type { BlockedAction, DraftTicket, Ticket } from '../ticket.ts'
+import { deleteTicket } from './delete-ticket.ts'
 import { checkPayload } from './gate-payload.ts'
 import { ticketReads } from './ticket-reads.ts'
 import { ticketView } from '../views.ts'
@@ -28,6 +30,7 @@ export interface TicketCallsEnv {
   readonly adapter: OpencodeAdapter
   readonly clock: Clock
   readonly chance: Chance
+  readonly clear: ClearEnv
   /** Resolved for one ticket of one project. */
   readonly settingsFor: (project: OpenProject, models: Ticket['models']) => Promise<ResolvedSettings>
 }
@@ -45,6 +48,7 @@ export function ticketCalls(env: TicketCallsEnv): TicketCalls {
     resolveTurn: ({ turnId, as, ...acting }) =>
       command(env, acting, { kind: 'resolve_turn', target: turnId, payload: { as }, needs: 'resolve_turn' }),
     submitGate: (input) => submitGate(env, input),
+    delete: (input) => deleteTicket(env, input),
   }
 }
 

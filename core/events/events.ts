@@ -7,7 +7,7 @@ import * as v from 'valibot'
 import type { Json } from '#plugins/contract'
 import type { Tokens } from '../opencode/adapter.ts'
 import { redactDeep } from '../redact.ts'
-import { BLOCKED_ACTIONS, TICKET_STATUSES, WAITING_FOR } from '../ticket.ts'
+import { BLOCKED_ACTIONS, BRANCH_ENDS, TICKET_STATUSES, WAITING_FOR } from '../ticket.ts'
 
 /**
  * Raised when a field is taken away or changes its meaning. New types and new fields do not raise it: a reader skips a
@@ -66,6 +66,14 @@ export const EVENTS = {
     evidence: maybe(v.unknown()),
   }),
   'ticket.command': of('A person asked for something; the driver acts on it.', { kind: text, actionId: text }),
+  'ticket.tidied': of('It was over for long: its worktree, sessions and merged branch are cleared away; its record stays.', {
+    branch: v.picklist(BRANCH_ENDS),
+    sessions: number,
+  }),
+  'ticket.deleted': of('Its record is gone, with all events before this one. Forget what you know of it.', {
+    branch: v.picklist(BRANCH_ENDS),
+    left: list(text),
+  }),
   'phase.entered': of('An attempt of a phase began.', { ...phase, label: text, visits: number, reason: text }),
   'phase.left': of('A phase ended with an outcome; `next` is null at the end of the pipeline.', {
     ...phase,

@@ -17,6 +17,7 @@ import { eventVerbs } from './sql/events.ts'
 import { inboxVerbs } from './sql/inbox.ts'
 import { itemVerbs } from './sql/items.ts'
 import { journalVerbs } from './sql/journal.ts'
+import { keepingVerbs } from './sql/keeping.ts'
 import { leaseVerbs } from './sql/leases.ts'
 import { sessionVerbs } from './sql/sessions.ts'
 import { settingVerbs } from './sql/settings.ts'
@@ -121,6 +122,7 @@ function projectStore(options: FileStoreOptions, { database, epoch, identity, pa
     ...inboxVerbs(context),
     ...commandVerbs(context),
     ...eventVerbs(context),
+    ...keepingVerbs(context),
     ...settingVerbs(database),
     onAppend: appended.add,
     onInbox: inbox.add,

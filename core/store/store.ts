@@ -8,6 +8,7 @@
  * (`consume`). Times are epoch milliseconds and come from the caller.
  */
 import type { EventVerbs, InboxVerbs } from './person-verbs.ts'
+import type { KeepingVerbs } from './keeping-verbs.ts'
 import type { ItemPatch, Json, ModelRef, Note } from '#plugins/contract'
 import type { NewEvent } from '../events/events.ts'
 import type { Settings, SettingsPatch } from '../settings.ts'
@@ -28,7 +29,7 @@ import type {
   TurnRecord,
 } from './records.ts'
 
-export type { EventVerbs, InboxVerbs }
+export type { EventVerbs, InboxVerbs, KeepingVerbs }
 
 /** The right to drive: checked by every driver's verb in the batch that writes. */
 export interface Fence {
@@ -223,7 +224,8 @@ export interface TurnVerbs {
 }
 
 /** One project's database. */
-export interface Store extends TicketVerbs, LeaseVerbs, JournalVerbs, ArtifactVerbs, SessionVerbs, TurnVerbs, InboxVerbs, EventVerbs {
+export interface Store
+  extends TicketVerbs, LeaseVerbs, JournalVerbs, ArtifactVerbs, SessionVerbs, TurnVerbs, InboxVerbs, EventVerbs, KeepingVerbs {
   /** Random id of this database; a restore renews it. */
   readonly epoch: string
   readonly projectId: string

@@ -12,7 +12,7 @@ export interface Batch {
 
 export function emptyView(ticketId: string): WatchedTicket {
   return {
-    ...{ ticketId, id: null, title: '', pipeline: '', status: draft, waitingFor: null, until: null, branch: null },
+    ...{ ticketId, id: null, title: '', pipeline: '', status: draft, waitingFor: null, until: null, branch: null, deleted: false },
     ...{ phases: [], phase: null, attempt: null, blocked: null, turns: [], beads: [], artifacts: [], todos: [], waiting: [], cost: 0 },
   }
 }
@@ -62,6 +62,7 @@ const CHANGES: Changes = {
     return { status, waitingFor, until, ...(status === blocked ? {} : { blocked: null }) }
   },
   'ticket.blocked': (_view, { code, message, hint, actions }) => ({ blocked: { code, message, hint, actions } }),
+  'ticket.deleted': () => ({ deleted: true }),
   'phase.entered': (_view, { phase, attempt }) => ({ phase, attempt }),
   'turn.intended': (view, { turnId, phase, attempt, prompt, model }) =>
     changeTurn(view, turnId, (turn) => ({ ...turn, phase, attempt, prompt, model })),

@@ -55,4 +55,6 @@ export interface WatchedTicket {
   readonly waiting: readonly WatchedRequest[]
   /** Of all settled turns; a turn whose cost is not known counts as nothing. */
   readonly cost: number
+  /** Somebody deleted it: nothing follows. */
+  readonly deleted: boolean
 }

@@ -99,6 +99,14 @@ function moveCommands(program: Command): void {
     '--reason <text>',
   )
   program
+    .command('delete <ticket>')
+    .description('take it away for good, with its worktree, its sessions and, when it is merged, its branch')
+    .option('--branch', 'its branch too when it is not merged')
+    .option('--yes', 'do not ask first')
+    .action((ticketId: string, options: { branch?: boolean; yes?: boolean }) =>
+      withSession(program.opts(), (session) => deleteTicket(session, ticketId, options)),
+    )
+  program
     .command('diff <ticket>')
     .description('what it has changed so far')
     .option('--stat', 'only the summary')
@@ -109,6 +117,16 @@ function moveCommands(program: Command): void {
         print(diff, () => (stat === true ? diff.stat : [diff.patch, ...cut]))
       }),
     )
+}
+async function deleteTicket(
+  { client, print, ask, interactive }: Session,
+  ticketId: string,
+  { branch, yes }: { branch?: boolean; yes?: boolean },
+): Promise<void> {
+  if (interactive && yes !== true && (await ask(`Delete ${ticketId} for good? (y/N) `)).toLowerCase() !== 'y') return
+  const gone = await client.tickets.delete.mutate({ ticketId, branch })
+  const kept = gone.branch === 'kept' ? ['  its branch is kept: it is not merged (--branch takes it along)'] : []
+  print(gone, () => [`${ticketId} is deleted`, ...kept, ...gone.left.map((what) => `  left: ${what}`)])
 }
 interface MoveOptions {
   readonly note?: string

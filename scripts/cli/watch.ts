@@ -46,7 +46,7 @@ async function printEvents(session: Session, ticketId: string, options: WatchOpt
       for (const event of data.events) {
         process.stdout.write(`${JSON.stringify(event)}\n`)
         if (event.type === 'ticket.status') status = event.data.status
-        const end = event.seq >= today ? endOf(status, options) : undefined
+        const end = event.type === 'ticket.deleted' ? EXIT.notFound : event.seq >= today ? endOf(status, options) : undefined
         if (end === undefined) continue
         subscription.unsubscribe()
         return resolve(end)
@@ -65,7 +65,7 @@ async function printViews(session: Session, ticketId: string, options: WatchOpti
   for await (const view of session.client.watch(ticketId)) {
     pen.draw(view)
     const seq = Number(view.id?.split('.').at(-1))
-    const end = seq >= today ? endOf(view.status, options) : undefined
+    const end = view.deleted ? EXIT.notFound : seq >= today ? endOf(view.status, options) : undefined
     if (end === undefined) continue
     pen.end(view)
     return end
@@ -100,8 +100,9 @@ class Pen {
     }
   }
 
-  end({ status, blocked: why, cost }: WatchedTicket): void {
+  end({ status, blocked: why, cost, deleted }: WatchedTicket): void {
     this.#break()
+    if (deleted) return void process.stdout.write('\ndeleted\n')
     const reason = why ? `: ${why.code} ${why.message}\n→ ${why.hint} (${why.actions.join(', ')})` : ''
     process.stdout.write(`\n${status}${reason} · cost ${cost.toFixed(4)}\n`)
   }

@@ -6,7 +6,7 @@ import type { Inspection } from '#core'
 import { check } from './check.ts'
 import type { Finding } from './check.ts'
 
-export function ticketFindings({ recovery, projects, problem }: Inspection): readonly Finding[] {
+export function ticketFindings({ recovery, projects, problem, cleanupAfterMs }: Inspection): readonly Finding[] {
   const findings: Finding[] = [
     problem === null
       ? check('database.app', 'ok', `${projects.length} attached projects`)
@@ -39,24 +39,27 @@ export function ticketFindings({ recovery, projects, problem }: Inspection): rea
         ),
       )
   }
-  return [...findings, ...projects.flatMap((project) => leftovers(project))]
+  return [...findings, ...projects.flatMap((project) => [...leftovers(project, cleanupAfterMs), ...keptBranches(project)])]
 }
 
 type Project = Inspection['projects'][number]
 
-/** Worktrees of tickets that are over: disk, and a directory that OpenCode may hold in memory. */
-function leftovers({ record, finished, pendingAborts }: Project): readonly Finding[] {
+/** Worktrees of tickets that are over: disk, and a directory that OpenCode may hold in memory. The server clears them away by age. */
+function leftovers({ record, finished, pendingAborts }: Project, afterMs: number | null): readonly Finding[] {
   const folder = path.join(record.path, '.looptroop', 'worktrees')
   const there = existsSync(folder) ? readdirSync(folder) : []
   const dead = finished.filter((t) => there.includes(t.id))
-  const worktrees = dead.map(({ id, branch }): Finding => {
+  const worktrees = dead.map(({ id, branch, endedAt }): Finding => {
     const worktreePath = path.join(folder, id)
+    const goesAt = afterMs === null ? null : endedAt + afterMs
+    const overdue = goesAt === null || goesAt < Date.now()
+    const when = goesAt === null ? 'nothing clears it away (cleanup.finishedMs is off)' : `a server clears it away from ${day(goesAt)} on`
     return {
       ...check(
         'worktree.leftover',
-        'warn',
-        `${id} is over, its worktree is still there: ${worktreePath}`,
-        'Remove it (--fix); the branch stays.',
+        overdue ? 'warn' : 'ok',
+        `${id} is over, its worktree is still there: ${worktreePath}; ${when}`,
+        overdue ? 'Start the server, which does it, or remove it now (--fix); the branch stays.' : null,
       ),
       fix: `remove ${worktreePath}`,
       mend: () => removeWorktree({ repoPath: record.path, worktreePath, branch: branch ?? '' }),
@@ -72,3 +75,17 @@ function leftovers({ record, finished, pendingAborts }: Project): readonly Findi
   )
   return [...worktrees, ...aborts]
 }
+
+const day = (at: number): string => new Date(at).toISOString().slice(0, 10)
+
+/** Of tickets that are over. Merged ones go with the clearing away; the others are a person's work to keep or to delete. */
+const keptBranches = ({ record, branches }: Project): readonly Finding[] =>
+  branches.length === 0
+    ? []
+    : [
+        check(
+          'branch.leftover',
+          'ok',
+          `${record.key}: ${branches.length} branches of tickets that are over are there (${branches.slice(0, 5).join(', ')}${branches.length > 5 ? ', …' : ''}); one that is not merged stays until its ticket is deleted`,
+        ),
+      ]

@@ -17,6 +17,8 @@ const ELSEWHERE = new Set([
     'confirmAbort',
     'renewLeases',
     'releaseLeases',
+    'deleteTicket',
+    'markTidied',
   ],
 ])
 

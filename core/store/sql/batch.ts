@@ -164,6 +164,6 @@ export const guardPhase = (batch: Batch): Batch =>
   batch.guard('phase and attempt', 'SELECT phase = :phase AND attempt = :attempt FROM tickets WHERE id = :ticketId')
 
 export const guardKnown = (batch: Batch, ticketId: string): Batch =>
-  batch.guard(() => fail('TICKET_UNKNOWN', { ticketId }), 'EXISTS (SELECT 1 FROM tickets WHERE id = :ticketId)')
+  batch.guard(() => fail('TICKET_UNKNOWN', { ticketId }), 'EXISTS (SELECT 1 FROM tickets WHERE id = :ticketId AND deleted_at IS NULL)')
 
-export const TICKET = 'SELECT * FROM tickets WHERE id = :ticketId'
+export const TICKET = 'SELECT * FROM tickets WHERE id = :ticketId AND deleted_at IS NULL'

@@ -1,4 +1,5 @@
 /** Tickets before their start, and reading them. */
+import { fail } from '../../errors.ts'
 import { event } from '../../events/events.ts'
 import { FIRST_STATUS, type Ticket } from '../../ticket.ts'
 import type { NewTicket, TicketVerbs } from '../store.ts'
@@ -27,6 +28,8 @@ const CREATED = '(SELECT id FROM tickets WHERE create_id = :createId)'
 async function createTicket(context: Context, input: NewTicket): Promise<Ticket> {
   const createId = input.actionId ?? `own:${context.random(16)}`
   const batch = new Batch(context, 'createTicket', { createId, at: input.at })
+  const deleted = 'SELECT 1 FROM tickets WHERE create_id = :createId AND deleted_at IS NOT NULL'
+  batch.guard(() => fail('ACTION_CONSUMED', { actionId: createId }), `NOT EXISTS (${deleted})`)
   batch.run(
     `INSERT INTO tickets (id, number, create_id, title, description, priority, pipeline, models, status, created_at, updated_at)
      SELECT :key || '-' || n, n, :createId, :title, :description, :priority, :pipeline, :models, :status, :at, :at
@@ -73,7 +76,7 @@ async function editTicket(context: Context, input: Parameters<Verbs['editTicket'
 
 async function listTickets(context: Context, filter: NonNullable<Parameters<Verbs['listTickets']>[0]>): Promise<readonly Ticket[]> {
   const rows = await context.database.all(
-    `SELECT * FROM tickets WHERE number > :after AND (:statuses IS NULL OR status IN (SELECT value FROM json_each(:statuses)))
+    `SELECT * FROM tickets WHERE number > :after AND deleted_at IS NULL AND (:statuses IS NULL OR status IN (SELECT value FROM json_each(:statuses)))
      ORDER BY number LIMIT :limit`,
     { after: filter.after ?? 0, statuses: encodeOrNull(filter.status), limit: filter.limit ?? -1 },
   )

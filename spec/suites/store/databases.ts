@@ -218,5 +218,7 @@ function fencedVerbs(world: World): readonly (readonly [string, (fence: Fence) =
     consumeCommand: (f) => store.consumeCommand(f, { actionId: 'x', at }),
     dropCommand: (f) => store.dropCommand(f, { actionId: 'x', reason: '', at }),
     appendEvents: (f) => store.appendEvents(f, { events: [opened], at }),
+    deleteTicket: (f) => store.deleteTicket(f, { branch: 'none', left: [], at }),
+    markTidied: (f) => store.markTidied(f, { branch: 'none', sessions: 0, at }),
   })
 }
