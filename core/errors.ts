@@ -116,6 +116,8 @@ const ERRORS = {
   DATABASE_CORRUPT: say('unavailable', (d) => `${d.path} is not a readable database: ${d.problem}`, 'Restore a backup, or move the file away to begin anew. Nothing was changed.'),
   DATABASE_NEWER: say('precondition', (d) => `${d.path} has schema ${d.found}; this program knows ${d.known}.`, 'Upgrade LoopTroop; an older program must not write it.'),
   DATABASE_BUSY: say('unavailable', (d) => `${d.path} was locked for ${d.ms} ms by another process.`, 'Try again; if it stays, look for a stuck process that holds it.'),
+  BACKUP_INVALID: say('bad_input', (d) => `${d.file} cannot be used: ${d.problem}.`, 'Give a file that `looptroop backup` has made. Nothing was changed.'),
+  DATA_FOLDER_IN_USE: say('conflict', (d) => `${d.what} (process ${d.pid}) uses ${d.dataDir}.`, 'Wait for it, or stop it first. Nothing was changed.'),
   STORE_CONFLICT: say('conflict', (d) => `${d.verb}: ${d.guard} does not hold any more.`, 'Read the state again and decide anew.'),
   // -- workspace
   GIT_FAILED: say('internal', (d) => `git ${d.args} ended with ${d.exit}: ${d.output}`, 'See the output; is the repository healthy (git fsck)?'),

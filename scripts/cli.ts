@@ -2,6 +2,7 @@
 /** `npx looptroop`: a server, and everything that can be done with one from a terminal. */
 import { Command } from 'commander'
 import { ownVersion } from './compose.ts'
+import { backupCommands } from './cli/backup.ts'
 import { peopleCommands } from './cli/people.ts'
 import { EXIT, EXIT_HELP } from './cli/session.ts'
 import { ticketCommands } from './cli/tickets.ts'
@@ -46,6 +47,7 @@ program
 ticketCommands(program)
 peopleCommands(program)
 watchCommand(program)
+backupCommands(program)
 
 process.on('SIGINT', () => {
   // The server stops in order by itself.

@@ -2,6 +2,7 @@
 import { mkdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import {
+  announceProcess,
   createFileStores,
   createKernel,
   createOpencode,
@@ -54,6 +55,23 @@ export async function startLoopTroop(given: ComposeOptions): Promise<LoopTroop> 
   const options = { ...given, log }
   const dataDir = options.dataDir ?? dataFolder(env)
   await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  const withdraw = announceProcess(dataDir, 'server')
+  try {
+    return await begin(options, { dataDir, withdraw })
+  } catch (error) {
+    withdraw()
+    throw error
+  }
+}
+
+interface Begun {
+  readonly dataDir: string
+  /** This process uses the data folder no longer. */
+  readonly withdraw: () => void
+}
+
+async function begin(options: ComposeOptions, { dataDir, withdraw }: Begun): Promise<LoopTroop> {
+  const { env, log } = options
   const registry = await loadRegistry(options.folder)
   const later = laterOpencode()
   const kernel = await openKernel(options, { dataDir, registry, opencode: later.opencode })
@@ -75,6 +93,7 @@ export async function startLoopTroop(given: ComposeOptions): Promise<LoopTroop> 
     await server.close()
     const { openTurns } = await kernel.stop()
     await looping
+    withdraw()
     const arrived = await opencode.catch(() => null)
     return arrived && stopOpencode(arrived, openTurns)
   }

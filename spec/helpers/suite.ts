@@ -60,8 +60,16 @@ async function runTest(title: string, test: () => void | Promise<void>, timeoutM
 
 /** uvu prints `name`, `message` and `stack` of what was thrown, and takes an empty message for a pass. */
 function asError(thrown: unknown): Error {
-  if (thrown instanceof Error && thrown.message !== '') return describeCause(thrown)
+  if (thrown instanceof Error && thrown.message !== '') return describeCause(printable(thrown))
   return new Error(`threw ${inspect(thrown)}`, { cause: thrown })
+}
+
+/** uvu takes `details` for its own, a text: an error of the kernel, whose details are values, would end its report. */
+function printable(error: Error): Error {
+  if (typeof (error as { details?: unknown }).details !== 'object') return error
+  const shown = new Error(error.message, { cause: error })
+  if (error.stack !== undefined) shown.stack = error.stack
+  return shown
 }
 
 /** uvu shows no cause and no SuppressedError; a failing spec should. */
