@@ -4,21 +4,23 @@ import type { Driving } from '../driving.ts'
 import { fail, isCode, messageOf } from '../errors.ts'
 import type { RemoteSession } from '../opencode/adapter.ts'
 import type { SessionRecord, Slot } from '../store/records.ts'
+import type { BegunPrompt } from '../store/store.ts'
 import { isBlocked, isDriven } from '../ticket.ts'
 import { carriesNonce, classifyReconnect, sessionTitle } from './ownership.ts'
 import type { ReconnectClass } from './ownership.ts'
 
 export interface OwnOptions {
   readonly slot: Slot
-  /** Shown in the title. */
-  readonly name: string
   readonly directory: string
   readonly model: ModelRef
   readonly rules: readonly PermissionRule[]
+  /** What it is for, shown in the title: begun with the claim of the slot, or with the re-attachment. */
+  readonly prompt: BegunPrompt
   /** Abandon what is in the slot and begin anew. */
   readonly forceFresh?: boolean
 }
 export interface Owned {
+  /** `creating` when it was created just now: its row becomes active in the batch that stores its first turn. */
   readonly session: SessionRecord & { readonly sessionId: string }
   readonly fresh: boolean
 }
@@ -38,7 +40,7 @@ export async function ownSession(driving: Driving, options: OwnOptions): Promise
     const adopted = await adoptByNonce(driving, row)
     if (adopted) return { session: adopted, fresh: true }
   } else if (row) {
-    const session = await reconnect(driving, row)
+    const session = await reconnect(driving, row, options.prompt)
     if (session) return { session, fresh: false }
   }
   return { session: await create(driving, options), fresh: true }
@@ -48,6 +50,7 @@ export async function ownSession(driving: Driving, options: OwnOptions): Promise
 export async function validateAndReconnect(
   driving: Driving,
   row: SessionRecord,
+  prompt?: BegunPrompt,
 ): Promise<{ found: ReconnectClass; session: SessionRecord; problem: string | null }> {
   // The remote side first: what the store says is read after it, so a ticket that moves on meanwhile is seen.
   const looked = await look(driving, row)
@@ -65,7 +68,9 @@ export async function validateAndReconnect(
     remote: looked.remote,
   })
   const session =
-    found === 'reconnected' ? await driving.store.adoptSession(driving.fence, { nonce: row.nonce, at: driving.clock.now() }) : row
+    found === 'reconnected'
+      ? await driving.store.adoptSession(driving.fence, { nonce: row.nonce, ...(prompt && { prompt }), at: driving.clock.now() })
+      : row
   return { found, session, problem: looked.problem }
 }
 
@@ -101,10 +106,10 @@ async function look(
   }
 }
 
-async function reconnect(driving: Driving, row: SessionRecord): Promise<Owned['session'] | null> {
+async function reconnect(driving: Driving, row: SessionRecord, prompt: BegunPrompt): Promise<Owned['session'] | null> {
   const until = driving.clock.monotonic() + UNVERIFIED_BUDGET_MS
   for (;;) {
-    const { found, session, problem } = await validateAndReconnect(driving, row)
+    const { found, session, problem } = await validateAndReconnect(driving, row, prompt)
     if (found === 'reconnected') return session as Owned['session']
     if (found !== 'unverified') {
       await abandon(driving, row, { reason: found })
@@ -126,6 +131,7 @@ async function create(driving: Driving, options: OwnOptions): Promise<Owned['ses
     opencodeId: opencode.adapter.opencodeId,
     directory: options.directory,
     model: options.model,
+    prompt: options.prompt,
     at: clock.now(),
   })
   const problems: string[] = []
@@ -137,15 +143,15 @@ async function create(driving: Driving, options: OwnOptions): Promise<Owned['ses
     if (late) return late
     try {
       const remote = await opencode.adapter.createSession(
-        { directory: options.directory, title: sessionTitle(row, options.name), metadata: { looptroop: nonce }, rules: options.rules },
+        {
+          directory: options.directory,
+          title: sessionTitle(row, options.prompt.name),
+          metadata: { looptroop: nonce },
+          rules: options.rules,
+        },
         { signal: driving.signal },
       )
-      return (await store.activateSession(fence, {
-        nonce,
-        sessionId: remote.id,
-        directory: remote.directory,
-        at: clock.now(),
-      })) as Owned['session']
+      return { ...row, sessionId: remote.id, directory: remote.directory }
     } catch (error) {
       if (driving.signal.aborted || isCode(error, 'LEASE_LOST')) throw error
       problems.push(messageOf(error))

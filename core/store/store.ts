@@ -140,15 +140,14 @@ export interface JournalVerbs {
   beginStep(fence: Fence, input: At & PhaseAt & { name: string; verb: string; inputHash: string }): Promise<StepRecord>
   /** The second half: value recorded, with events of its own. */
   completeStep(fence: Fence, input: At & PhaseAt & { name: string; value: Json; events?: readonly NewEvent[] }): Promise<void>
-  beginPrompt(fence: Fence, input: At & PhaseAt & { name: string; slot: Slot; inputHash: string }): Promise<PromptRecord>
-  /** Records the `Turned`; ends the session of its slot unless `keep` names none. Event `prompt.recorded`. */
+  /** Records the `Turned`; ends the session in its slot, if there is one, unless `session` is null. Event `prompt.recorded`. */
   completePrompt(
     fence: Fence,
     input: At &
       PhaseAt & {
         name: string
         result: Json
-        session: { nonce: string; state: 'ended' | 'abandoned'; reason: string } | null
+        session: { slot: Slot; state: 'ended' | 'abandoned'; reason: string } | null
         repairs: readonly string[]
       },
   ): Promise<void>
@@ -170,11 +169,27 @@ export interface ArtifactVerbs {
   artifacts(ticketId: string): Promise<readonly Omit<ArtifactRecord, 'content'>[]>
 }
 
+/** A prompt is begun with the session that it will use. */
+export interface BegunPrompt {
+  readonly name: string
+  readonly inputHash: string
+}
+
 export interface SessionVerbs {
-  /** Claims the slot before the session exists (`creating`). SLOT_TAKEN when a row there is creating or active; STORE_CONFLICT unless the ticket is driven in the slot's phase and attempt. */
+  /**
+   * Claims the slot before the session exists (`creating`), and begins the prompt it is for. SLOT_TAKEN when a row there is
+   * creating or active; STORE_CONFLICT unless the ticket is driven in the slot's phase and attempt.
+   */
   claimSlot(
     fence: Fence,
-    input: At & { nonce: string; slot: Slot; opencodeId: string; directory: string; model: ModelRef },
+    input: At & {
+      nonce: string
+      slot: Slot
+      opencodeId: string
+      directory: string
+      model: ModelRef
+      prompt: BegunPrompt
+    },
   ): Promise<SessionRecord>
   /** Only from `creating`. Event `session.created`. */
   activateSession(fence: Fence, input: At & { nonce: string; sessionId: string; directory: string }): Promise<SessionRecord>
@@ -187,8 +202,8 @@ export interface SessionVerbs {
   pendingAborts(): Promise<readonly SessionRecord[]>
   /** OpenCode confirmed it, or no longer knows the session. No fence: the session is given up whoever drives. Event `session.aborted`. */
   confirmAbort(input: At & { ticketId: string; nonce: string }): Promise<void>
-  /** This driver's generation on an active row it re-attached. */
-  adoptSession(fence: Fence, input: At & { nonce: string }): Promise<SessionRecord>
+  /** This driver's generation on an active row it re-attached; begins the prompt that goes on there, unless it was begun before. */
+  adoptSession(fence: Fence, input: At & { nonce: string; prompt?: BegunPrompt }): Promise<SessionRecord>
   /** The creating or active row of exactly this slot. */
   sessionInSlot(slot: Slot): Promise<SessionRecord | null>
   sessions(ticketId: string): Promise<readonly SessionRecord[]>
@@ -197,12 +212,21 @@ export interface SessionVerbs {
 }
 
 export interface TurnVerbs {
-  /** Stored before anything is sent. STORE_CONFLICT when the session has an open turn, the row is not active, or the ticket is not driven in this phase and attempt. Event `turn.intended`. */
+  /**
+   * Stored before anything is sent. STORE_CONFLICT when the session has an open turn, the row is not active, or the ticket is not
+   * driven in this phase and attempt. `activate`: the session was created for this turn, and its row becomes active with it
+   * (as `activateSession`). Event `turn.intended`.
+   */
   intendTurn(
     fence: Fence,
     turn: At &
       PhaseAt &
-      Pick<TurnRecord, 'turnId' | 'prompt' | 'ordinal' | 'reason' | 'sessionNonce' | 'sessionId' | 'opencodeId' | 'directory' | 'request'>,
+      Pick<
+        TurnRecord,
+        'turnId' | 'prompt' | 'ordinal' | 'reason' | 'sessionNonce' | 'sessionId' | 'opencodeId' | 'directory' | 'request'
+      > & {
+        activate?: boolean
+      },
   ): Promise<TurnRecord>
   /** Recorded before each POST: posts + 1, receipt `sent` (from intended or sent, and from uncertain when a person chose resend: its inbox entry closes; an admitted turn keeps its receipt); `restart` counts in `restarts` too. Event `turn.sent`. */
   recordPost(fence: Fence, input: At & { turnId: string; restart: boolean; row?: number }): Promise<TurnRecord>
@@ -210,10 +234,10 @@ export interface TurnVerbs {
   admitTurn(fence: Fence, input: At & { turnId: string }): Promise<void>
   /** Stored before we abort or reject. */
   markStopping(fence: Fence, input: At & { turnId: string; stopping: NonNullable<TurnRecord['stopping']> }): Promise<void>
-  /** Once; a second one is STORE_CONFLICT. Event `turn.settled`; open questions and permissions of its session are detached when `how` is interrupted or lost, closed otherwise. */
+  /** Once; a second one is STORE_CONFLICT. `usedMs` as in `spendBudget`, for the turn's prompt. Event `turn.settled`; open questions and permissions of its session are detached when `how` is interrupted or lost, closed otherwise. */
   settleTurn(
     fence: Fence,
-    input: At & { turnId: string; settlement: Settlement; row?: number; events?: readonly NewEvent[] },
+    input: At & { turnId: string; settlement: Settlement; row?: number; usedMs?: number; events?: readonly NewEvent[] },
   ): Promise<TurnRecord>
   /** Receipt `uncertain`, and an inbox entry of kind `uncertain_turn`. */
   turnUncertain(fence: Fence, input: At & { turnId: string; problem: string; evidence: Json }): Promise<void>

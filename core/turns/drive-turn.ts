@@ -233,14 +233,18 @@ class TurnDriver {
 
   async #settle({ how, answer, chains, row }: Extract<Verdict, { do: 'settle' }>): Promise<TurnRecord> {
     const { store, fence, clock } = this.#driving
-    const fresh = await store.turn(this.#turn.turnId)
-    this.#watch.catchUp(answer)
-    await this.#watch.flush()
     // A question rejected by another client was marked by the watch after our last look.
-    const known = how === 'interrupted' && fresh?.stopping === 'rejected' ? 'rejected' : how
+    const marked = how === 'interrupted' ? await store.turn(this.#turn.turnId) : null
+    const known = marked?.stopping === 'rejected' ? 'rejected' : how
+    this.#watch.catchUp(answer)
     const { turnId, phase, attempt, prompt } = this.#turn
-    const events = chains > 1 ? [event('turn.ran_twice', { turnId, phase, attempt, prompt, chains })] : []
-    return store.settleTurn(fence, { turnId, settlement: this.#explained(settlementOf(known, answer)), row, events, at: clock.now() })
+    if (chains > 1) this.#watch.append([event('turn.ran_twice', { turnId, phase, attempt, prompt, chains })])
+    const told = await this.#watch.take()
+    const settlement = this.#explained(settlementOf(known, answer))
+    const usedMs = this.#options.care.budget.usedMs()
+    const settled = await store.settleTurn(fence, { turnId, settlement, row, usedMs, events: told.events, at: clock.now() })
+    told.stored()
+    return settled
   }
 
   /** An abort in OpenCode's retry wait leaves no error there: ours says what the provider said, and when it may go on. */

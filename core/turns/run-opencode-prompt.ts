@@ -53,6 +53,7 @@ export async function runOpenCodeSessionPrompt(
     opencodeId: session.opencodeId,
     directory: session.directory,
     request,
+    activate: session.state === 'creating',
     at: driving.clock.now(),
   })
   return driveTurn(driving, { turn, care: options.care, freshSession: owned.fresh })

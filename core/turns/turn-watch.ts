@@ -7,6 +7,8 @@ import type { NewEvent } from '../events/events.ts'
 import type { OpencodeEvent, RemoteMessage } from '../opencode/adapter.ts'
 import type { TurnRecord } from '../store/records.ts'
 import { Mirror } from './mirror.ts'
+import { TurnLog } from './turn-log.ts'
+import type { Taken } from './turn-log.ts'
 import { messageEvents, partEvent, streamEvent } from './ticket-events.ts'
 import type { OfTurn } from './ticket-events.ts'
 
@@ -32,8 +34,7 @@ export class TurnWatch {
   readonly mirror: Mirror
   #hint: Hint | null = null
   #wake: () => void = () => {}
-  #queue: Promise<void> = Promise.resolve()
-  #failure: unknown
+  readonly #log: TurnLog
   readonly #kinds = new Map<string, 'text' | 'reasoning'>()
   readonly #answering = new Set<string>()
   readonly #stops: (() => void)[]
@@ -46,6 +47,7 @@ export class TurnWatch {
     this.lastSign = driving.clock.monotonic()
     this.#turn = options.turn
     this.#onRequest = options.onRequest
+    this.#log = new TurnLog(driving, () => this.#give('look'))
     const { hub } = driving.opencode
     this.mirror = new Mirror(options.turn.posts === 0 && hub.state().connected)
     this.#stops = [
@@ -81,10 +83,19 @@ export class TurnWatch {
     this.append(messageEvents(messages, this.#ofTurn(this.#turn.sessionId)))
   }
 
+  /** In the order of what the stream tells. */
+  append(events: readonly NewEvent[]): void {
+    this.#log.append(events)
+  }
+
   /** All appends so far are stored. Throws what the store threw (a lost lease). */
-  async flush(): Promise<void> {
-    await this.#queue
-    if (this.#failure !== undefined) throw this.#failure
+  flush(): Promise<void> {
+    return this.#log.flush()
+  }
+
+  /** What is not stored yet, for the batch that ends the turn. */
+  take(): Promise<Taken> {
+    return this.#log.take()
   }
 
   close(): void {
@@ -106,7 +117,7 @@ export class TurnWatch {
       case 'question.rejected':
       case 'permission.asked':
       case 'permission.replied':
-        return this.#enqueue(() => this.#onRequest(seen))
+        return this.#log.work(() => this.#onRequest(seen))
       default:
         if ('sessionId' in seen) this.#onSession(seen)
     }
@@ -120,7 +131,9 @@ export class TurnWatch {
     this.mirror.message(seen)
     if (message.id === this.#turn.turnId) this.#give('admitted')
     const final = message.completedAt !== undefined && (message.error !== undefined || !NOT_FINAL.has(message.finish))
-    if (message.role === 'assistant' && final) this.#give('look')
+    if (message.role !== 'assistant' || !final) return
+    this.#log.hold()
+    this.#give('look')
   }
 
   #onPart(seen: OpencodeEvent & { type: 'part.updated' }): void {
@@ -130,9 +143,7 @@ export class TurnWatch {
     if (!this.#answering.has(messageId)) return
     if (part.type === 'text' || part.type === 'reasoning') this.#kinds.set(part.id, part.type)
     const made = partEvent(sessionId, part, this.#ofTurn(sessionId))
-    if (!made) return
-    this.append([made])
-    this.#enqueue(() => Promise.resolve(this.#driving.feed.closePart(this.#driving.fence.ticketId, part.id)))
+    if (made) this.#log.append([made], () => this.#driving.feed.closePart(this.#driving.fence.ticketId, part.id))
   }
 
   #onDelta({ messageId, partId, text }: OpencodeEvent & { type: 'part.delta' }): void {
@@ -151,20 +162,6 @@ export class TurnWatch {
 
   #ofTurn(sessionId: string): OfTurn {
     return { turn: this.#turn, owner: sessionId === this.#turn.sessionId ? null : sessionId }
-  }
-
-  /** In order, one after the other; the first failure is kept for `flush`. */
-  #enqueue(work: () => Promise<void>): void {
-    this.#queue = this.#queue.then(work).catch((error: unknown) => {
-      this.#failure ??= error
-      this.#give('look')
-    })
-  }
-
-  /** In the order of what the stream tells. */
-  append(events: readonly NewEvent[]): void {
-    const { store, fence, clock } = this.#driving
-    if (events.length > 0) this.#enqueue(() => store.appendEvents(fence, { events, at: clock.now() }))
   }
 
   #give(hint: Hint): void {

@@ -6,7 +6,7 @@ import { event } from '../events/events.ts'
 import type { NewEvent } from '../events/events.ts'
 import { recordFailure } from '../failure.ts'
 import { hashOf, toJson } from '../json.ts'
-import type { PromptRecord, SessionRecord, TurnRecord } from '../store/records.ts'
+import type { PromptRecord, Slot, TurnRecord } from '../store/records.ts'
 import { slotOf } from '../sessions/ownership.ts'
 import { retryText } from '../structured-output.ts'
 import { deniedTools, rulesFor } from '../tools.ts'
@@ -22,6 +22,7 @@ import { ticketState } from './ticket-state.ts'
 /** A prompt with every default filled in. */
 interface Asked<T> {
   readonly name: string
+  readonly inputHash: string
   readonly slot: ReturnType<typeof slotOf>
   readonly model: ModelRef
   readonly context: ContextBuilder
@@ -36,24 +37,12 @@ interface Asked<T> {
 
 export async function promptVerb<T>(run: RunContext, name: string, options: PromptOptions<T>): Promise<Turned<T>> {
   const asked = await run.journal.busy(() => ask(run, name, options))
-  const inputHash = hashOf({
-    template: asked.template,
-    tools: asked.tools,
-    slot: asked.slot,
-    format: asked.output.format,
-    tag: asked.output.tag ?? null,
-    example: asked.output.example,
-  })
-  const known = run.journal.visitPrompt(name, inputHash)
+  const known = run.journal.visitPrompt(name, asked.inputHash)
   // Recorded beside the prompt, so a replay visits it as well.
   const tree = await treeBefore(run, asked)
   if (known?.state === 'done') return known.result as unknown as Turned<T>
-  const { driving, journal } = run
-  const end = await journal.busy(async () => {
-    const begun = { ...journal.at, name, slot: asked.slot, inputHash, at: driving.clock.now() }
-    const record = known ?? (await driving.store.beginPrompt(driving.fence, begun))
-    return converse(run, asked, record)
-  })
+  const { journal } = run
+  const end = await journal.busy(() => converse(run, asked, known))
   if (end.do === 'wait') return journal.park(name, { waitingFor: 'time', until: end.until })
   return journal.busy(() => complete(run, asked, { end, tree }))
 }
@@ -64,12 +53,11 @@ async function complete<T>(run: RunContext, asked: Asked<T>, { end, tree }: { en
   await assertUntouched(run, asked, tree)
   const turned: Turned<T> =
     end.do === 'value' ? { ok: true, value: end.value } : { ok: false, why: end.why, error: recordFailure(end.failure) }
-  const session = await driving.store.sessionInSlot(asked.slot)
   await driving.store.completePrompt(driving.fence, {
     ...journal.at,
     name: asked.name,
     result: toJson(turned),
-    session: session && endOf(session, asked, end),
+    session: endOf(asked, end),
     repairs: end.do === 'value' ? end.repairs : [],
     at: driving.clock.now(),
   })
@@ -79,25 +67,26 @@ async function complete<T>(run: RunContext, asked: Asked<T>, { end, tree }: { en
 type End<T> = Extract<NextTurn<T>, { do: 'value' | 'fail' }>
 
 /** Success ends the session unless it is kept; a failure that Continue may mend keeps it; any other gives it up. */
-function endOf<T>(
-  session: SessionRecord,
-  asked: Asked<T>,
-  end: End<T>,
-): { nonce: string; state: 'ended' | 'abandoned'; reason: string } | null {
-  if (end.do === 'value') return asked.keep ? null : { nonce: session.nonce, state: 'ended', reason: 'answered' }
-  return end.failure.continuable ? null : { nonce: session.nonce, state: 'abandoned', reason: end.failure.kind }
+function endOf<T>({ slot, keep }: Asked<T>, end: End<T>): { slot: Slot; state: 'ended' | 'abandoned'; reason: string } | null {
+  if (end.do === 'value') return keep ? null : { slot, state: 'ended', reason: 'answered' }
+  return end.failure.continuable ? null : { slot, state: 'abandoned', reason: end.failure.kind }
 }
 
 async function ask<T>(run: RunContext, name: string, options: PromptOptions<T>): Promise<Asked<T>> {
   const { plugin, ticket, journal } = run
   const output = options.output ?? (plugin.output as OutputSpec<T>)
+  const slot = slotOf(ticket.id, journal.at, { name, slot: options.slot })
+  const template = options.text ?? plugin.prompt
+  const tools = options.tools ?? plugin.tools
+  const { format, tag = null, example } = output
   return {
     name,
-    slot: slotOf(ticket.id, journal.at, { name, slot: options.slot }),
+    inputHash: hashOf({ template, tools, slot, format, tag, example }),
+    slot,
     model: await modelFor(run, options.model ?? plugin.model ?? 'main'),
     context: options.context ?? plugin.context,
-    template: options.text ?? plugin.prompt,
-    tools: options.tools ?? plugin.tools,
+    template,
+    tools,
     output,
     questions: plugin.questions === true && ticket.settings['questions.allowed'],
     keep: options.keep === true,
@@ -107,18 +96,18 @@ async function ask<T>(run: RunContext, name: string, options: PromptOptions<T>):
 }
 
 /** Turn after turn until there is an end. Every decision is `nextTurn`'s, from what is stored. */
-async function converse<T>(run: RunContext, asked: Asked<T>, record: PromptRecord): Promise<End<T> | Waiting> {
+async function converse<T>(run: RunContext, asked: Asked<T>, known: PromptRecord | null): Promise<End<T> | Waiting> {
   const { driving, journal, plugin, ticket } = run
   const asking = { pause: (_on: boolean): void => {} }
-  const care = careFor(run, asked, { record, onPaused: (on) => asking.pause(on) })
+  const care = careFor(run, asked, { usedMs: known?.usedMs ?? 0, onPaused: (on) => asking.pause(on) })
+  let turns = known ? await driving.store.turns(ticket.id, { ...journal.at, prompt: asked.name }) : []
   for (;;) {
-    const turns = await driving.store.turns(ticket.id, { ...journal.at, prompt: asked.name })
     const next = await nextTurn<T>({
       name: asked.name,
       turns,
       output: asked.output,
       rules: plugin.retry,
-      continues: record.continues,
+      continues: known?.continues ?? 0,
       now: driving.clock.now(),
       usageWaitMs: ticket.settings['limits.usageWaitMs'],
     })
@@ -128,20 +117,21 @@ async function converse<T>(run: RunContext, asked: Asked<T>, record: PromptRecor
       asking.pause = pause
       return next.do === 'resume' ? resumeTurn(driving, next.turn, care) : send(run, asked, { next, care })
     })
-    await care.spend()
+    turns = [...turns.filter((turn) => turn.turnId !== settled.turnId), settled]
     assertPolicy(run, asked, settled)
   }
 }
 type Waiting = Extract<NextTurn<unknown>, { do: 'wait' }>
 
 interface CareOptions {
-  readonly record: PromptRecord
+  /** Of its budget, before. */
+  readonly usedMs: number
   readonly onPaused: (on: boolean) => void
 }
 
-function careFor<T>(run: RunContext, asked: Asked<T>, { record, onPaused }: CareOptions): TurnCare {
+function careFor<T>(run: RunContext, asked: Asked<T>, { usedMs, onPaused }: CareOptions): TurnCare {
   const { driving, journal, requests, ticket } = run
-  const budget = createBudget(driving.clock, { limitMs: asked.limitMs, usedMs: record.usedMs, onPaused })
+  const budget = createBudget(driving.clock, { limitMs: asked.limitMs, usedMs, onPaused })
   return {
     budget,
     requests,
@@ -158,9 +148,10 @@ async function send<T>(
   // Only before something new is sent: a turn under way is not given up because a list of models cannot be read.
   await run.assertModel(asked.model)
   const { driving, journal, workspace } = run
+  const { slot, name, inputHash } = asked
   const own = {
-    slot: asked.slot,
-    name: asked.name,
+    slot,
+    prompt: { name, inputHash },
     directory: workspace.path,
     model: asked.model,
     rules: rulesFor(asked.tools, { questions: asked.questions }),

@@ -76,7 +76,7 @@ async function leaveOne(store: Store, input: LeaveOptions & { settings: Settings
   const nonce = systemChance.hex(8)
   const { directory, opencodeId, sessionId } = input
   const model = { provider: 'scripted', model: 'm1' }
-  await store.claimSlot(fence, { nonce, slot, opencodeId, directory, model, at })
+  await store.claimSlot(fence, { nonce, slot, opencodeId, directory, model, prompt: { name: 'answer', inputHash: 'h' }, at })
   await store.activateSession(fence, { nonce, sessionId, directory, at })
   await store.park(fence, { waitingFor: 'person', until: null, awaiting: { ...AT, names: [] }, at })
 }

@@ -34,7 +34,6 @@ const WRITES: Record<KillableVerb, boolean> = {
   journal: false,
   beginStep: true,
   completeStep: true,
-  beginPrompt: true,
   completePrompt: true,
   spendBudget: true,
   items: false,

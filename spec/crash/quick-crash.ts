@@ -24,17 +24,25 @@ const QUESTION = {
   ],
 }
 
-const brain: FakeBrain = (turn) => {
-  if (!turn.text.includes('<BEAD_STATUS>')) return exampleBrain(turn)
-  const answer = exampleBrain(turn) as Iterable<{ type: 'text'; text: string }>
-  const write = async (directory: string): Promise<string> => {
-    await writeFile(join(directory, 'done.txt'), 'done\n')
-    return 'written'
+/** The coding turn is refused by its provider first, and goes on once it was `looked` at: its budget is stored by then. */
+const brain =
+  (looked: PromiseLike<void>): FakeBrain =>
+  (turn) => {
+    if (!turn.text.includes('<BEAD_STATUS>')) return exampleBrain(turn)
+    const answer = exampleBrain(turn) as Iterable<{ type: 'text'; text: string }>
+    const write = async (directory: string): Promise<string> => {
+      await writeFile(join(directory, 'done.txt'), 'done\n')
+      return 'written'
+    }
+    if (turn.toolResults.length === 0)
+      return [
+        { type: 'retry', message: 'busy', waitMs: 0 },
+        { type: 'wait', until: looked },
+        { type: 'question', questions: [QUESTION] },
+      ]
+    if (turn.toolResults.length === 1) return [{ type: 'tool', tool: 'write', input: { filePath: 'done.txt' }, run: write }]
+    return answer
   }
-  if (turn.toolResults.length === 0) return [{ type: 'question', questions: [QUESTION] }]
-  if (turn.toolResults.length === 1) return [{ type: 'tool', tool: 'write', input: { filePath: 'done.txt' }, run: write }]
-  return answer
-}
 
 export interface CrashRun {
   readonly uses: KillingStore['uses']
@@ -44,35 +52,53 @@ export interface CrashRun {
 
 /** Runs the ticket to its end, through at most one crash, and checks all that must hold. */
 export async function runWithCrash(kill: Kill | null, expectedRequests: number | null): Promise<CrashRun> {
+  const { uses, died, requests } = await runWithCrashes(kill ? [kill] : [], expectedRequests)
+  return { uses: uses[0] ?? {}, died: died[0] === true, requests }
+}
+
+/** The n-th kernel is killed at the n-th place. */
+export async function runWithCrashes(
+  kills: readonly Kill[],
+  expectedRequests: number | null,
+): Promise<{ uses: readonly KillingStore['uses'][]; died: readonly boolean[]; requests: number }> {
   const killings: KillingStore[] = []
+  let look = (): void => {}
+  const looked = new Promise<void>((resolve) => {
+    look = resolve
+  })
   const dying = (opener: StoreOpener): StoreOpener => ({
     openApp: (url) => opener.openApp(url),
     openProject: async (url, identity) => {
-      const killing = killingStore(await opener.openProject(url, identity), killings.length === 0 ? kill : null)
+      const killing = killingStore(await opener.openProject(url, identity), kills[killings.length] ?? null)
       killings.push(killing)
-      return killing.store
+      return onUse(killing.store, 'spendBudget', look)
     },
   })
-  await using world = await startWorld({ brain, stores: dying })
-  const first = world.kernel
-  const ticketId = await untilDeath(async () => {
-    const id = await playTicket(world, null)
+  await using world = await startWorld({ brain: brain(looked), stores: dying })
+  let id: string | null = null
+  for (const life of kills.keys()) {
+    const known: string | null = id
+    id = (await untilDeath(() => playTicket(world, known))) ?? known
     // Some verbs are used only by an orderly end.
-    if (kill) await first.stop()
-    return id
-  })
-  const died = killings[0]?.dead === true
-  let id = ticketId
-  if (kill) {
-    await first.stop().catch((error: unknown) => assert.ok(isCrash(error), String(error)))
-    await world.reopen(LATER_MS)
-    id = await playTicket(world, (await world.kernel.tickets.list({})).items[0]?.id ?? null)
+    await world.kernel.stop().catch((error: unknown) => assert.ok(isCrash(error), String(error)))
+    await world.reopen(LATER_MS * (life + 1))
+    id ??= (await world.kernel.tickets.list({})).items[0]?.id ?? null
   }
+  id = await playTicket(world, id)
   await checkEnd(world, id ?? '')
   const requests = world.fake?.server.requests.length ?? 0
   if (expectedRequests !== null) assert.is(requests, expectedRequests, 'each turn was asked of the model once')
-  return { uses: killings[0]?.uses ?? {}, died, requests }
+  return { uses: killings.map((k) => k.uses), died: killings.slice(0, kills.length).map((k) => k.dead), requests }
 }
+
+/** Tells of a use when it is over, also of one that failed. */
+const onUse = (store: Store, verb: 'spendBudget', tell: () => void): Store =>
+  new Proxy(store, {
+    get: (of, name, receiver) => {
+      if (name !== verb) return Reflect.get(of, name, receiver) as unknown
+      return (...args: Parameters<Store[typeof verb]>) => of[verb](...args).finally(tell)
+    },
+  })
 
 async function untilDeath<T>(work: () => Promise<T>): Promise<T | null> {
   try {

@@ -19,6 +19,7 @@ const ELSEWHERE = new Set([
     'releaseLeases',
     'deleteTicket',
     'markTidied',
+    'activateSession',
   ],
 ])
 

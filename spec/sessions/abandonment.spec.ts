@@ -22,7 +22,7 @@ describe('a session whose creation was not answered', (it) => {
     const driving = owning.with({ opencode: { ...owning.driving.opencode, adapter } })
     const options = {
       slot: owning.world.slot,
-      name: 'answer',
+      prompt: { name: 'answer', inputHash: 'h' },
       directory: owning.fake.dir,
       model: { provider: 'fake', model: 'm1' },
       rules: [],
@@ -59,7 +59,15 @@ describe('a session whose creation was not answered', (it) => {
     const { slot, fence, store } = owning.world
     const model = { provider: 'fake', model: 'm1' }
     const { opencodeId } = owning.fake.adapter
-    await store.claimSlot(fence, { nonce: 'feed', slot, opencodeId, directory: owning.fake.dir, model, at: 1 })
+    await store.claimSlot(fence, {
+      nonce: 'feed',
+      slot,
+      opencodeId,
+      directory: owning.fake.dir,
+      model,
+      prompt: { name: 'answer', inputHash: 'h' },
+      at: 1,
+    })
     const remote = await owning.fake.adapter.createSession({
       directory: owning.fake.dir,
       title: 'x',
@@ -108,7 +116,13 @@ describe('a session that is given up', (it) => {
     const { opencode } = owning.driving
     const driving = owning.with({ signal: stop.signal, opencode: { ...opencode, adapter: { ...opencode.adapter, createSession } } })
     const { slot } = owning.world
-    const options = { slot, name: 'answer', directory: owning.fake.dir, model: { provider: 'fake', model: 'm1' }, rules: [] }
+    const options = {
+      slot,
+      prompt: { name: 'answer', inputHash: 'h' },
+      directory: owning.fake.dir,
+      model: { provider: 'fake', model: 'm1' },
+      rules: [],
+    }
     await ownSession(driving, options).then(
       () => assert.unreachable(),
       () => undefined,

@@ -20,6 +20,7 @@ export interface Owning extends AsyncDisposable {
   readonly driving: Driving
   /** Waits that were asked for, in milliseconds; none is waited for. */
   readonly slept: readonly number[]
+  /** Its row is active, as its first turn makes it. */
   own(options?: { forceFresh?: boolean }): Promise<Owned>
   row(): Promise<SessionRecord>
   /** The same on other parts. */
@@ -57,7 +58,18 @@ export async function startOwning(): Promise<Owning> {
     fake,
     driving,
     slept,
-    own: (options) => ownSession(driving, { slot: world.slot, name: 'answer', directory, model, rules: [], ...options }),
+    own: async (options) =>
+      activated(
+        driving,
+        await ownSession(driving, {
+          slot: world.slot,
+          prompt: { name: 'answer', inputHash: 'h' },
+          directory,
+          model,
+          rules: [],
+          ...options,
+        }),
+      ),
     row: async () => (await world.store.sessionInSlot(world.slot)) as SessionRecord,
     with: (parts) => ({ ...driving, ...parts }),
     [Symbol.asyncDispose]: async () => {
@@ -68,6 +80,12 @@ export async function startOwning(): Promise<Owning> {
       await world[Symbol.asyncDispose]()
     },
   }
+}
+
+export async function activated({ store, fence }: Driving, owned: Owned): Promise<Owned> {
+  const { nonce, sessionId, directory, state } = owned.session
+  if (state !== 'creating') return owned
+  return { ...owned, session: { ...(await store.activateSession(fence, { nonce, sessionId, directory, at: 1 })), sessionId } }
 }
 
 export const states = async ({ world }: Owning): Promise<readonly string[]> =>
@@ -87,6 +105,12 @@ export function losing(
   const driving = owning.with({ opencode: { ...owning.driving.opencode, adapter: { ...adapter, createSession, ...more } } })
   return {
     driving,
-    options: { slot: owning.world.slot, name: 'answer', directory: dir, model: { provider: 'fake', model: 'm1' }, rules: [] },
+    options: {
+      slot: owning.world.slot,
+      prompt: { name: 'answer', inputHash: 'h' },
+      directory: dir,
+      model: { provider: 'fake', model: 'm1' },
+      rules: [],
+    },
   }
 }

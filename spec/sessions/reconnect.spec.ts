@@ -27,7 +27,7 @@ describe('validateAndReconnect', (it) => {
     assert.is(again.session.generation, later.generation)
     const next = await ownSession(owning.with({ fence }), {
       slot: session.slot,
-      name: 'answer',
+      prompt: { name: 'answer', inputHash: 'h' },
       directory: session.directory,
       model: session.model,
       rules: [],
@@ -76,7 +76,10 @@ describe('validateAndReconnect', (it) => {
     const driving = owning.with({ opencode: { adapter, hub: stranger.hub, startedAt: null } })
     assert.is((await validateAndReconnect(driving, session)).found, 'unverified')
     const { slot, directory, model } = session
-    assert.is(await codeOf(ownSession(driving, { slot, name: 'answer', directory, model, rules: [] })), 'SESSION_UNVERIFIED')
+    assert.is(
+      await codeOf(ownSession(driving, { slot, prompt: { name: 'answer', inputHash: 'h' }, directory, model, rules: [] })),
+      'SESSION_UNVERIFIED',
+    )
     assert.equal(await stranger.adapter.listSessions(), [])
     assert.equal(await states(owning), ['active'])
   })

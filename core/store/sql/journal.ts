@@ -1,16 +1,14 @@
 /** What a phase run has recorded: steps and prompts, each in two halves, so that a replay finds the first one undone. */
 import type { Json } from '#plugins/contract'
 import { event } from '../../events/events.ts'
-import type { PromptRecord, StepRecord } from '../records.ts'
+import type { StepRecord } from '../records.ts'
 import type { Fence, JournalVerbs } from '../store.ts'
 import { fencedBatch, type Context } from './batch.ts'
 import { encode, toPhaseNote, toPrompt, toStep } from './decode.ts'
 import { endSession } from './sessions.ts'
 
 type Verbs = Omit<JournalVerbs, 'items' | 'putItem'>
-type Input<K extends 'beginStep' | 'completeStep' | 'beginPrompt' | 'completePrompt' | 'spendBudget' | 'addPhaseNote'> = Parameters<
-  Verbs[K]
->[1]
+type Input<K extends 'beginStep' | 'completeStep' | 'completePrompt' | 'spendBudget' | 'addPhaseNote'> = Parameters<Verbs[K]>[1]
 
 const HERE = 'ticket_id = :ticketId AND phase = :phase AND attempt = :attempt'
 const NAMED = `${HERE} AND name = :name`
@@ -23,7 +21,6 @@ export const journalVerbs = (context: Context): Verbs => ({
   },
   beginStep: (fence, input) => beginStep(context, fence, input),
   completeStep: (fence, input) => completeStep(context, fence, input),
-  beginPrompt: (fence, input) => beginPrompt(context, fence, input),
   completePrompt: (fence, input) => completePrompt(context, fence, input),
   spendBudget: async (fence, input) => {
     const batch = fencedBatch(context, 'spendBudget', { fence, args: names(input) })
@@ -64,17 +61,6 @@ async function completeStep(context: Context, fence: Fence, input: Input<'comple
   batch.guard('an open step', `SELECT state = 'open' FROM steps WHERE ${NAMED}`)
   batch.run(`UPDATE steps SET state = 'done', value = :value, ended_at = :at WHERE ${NAMED}`, { value: encode(input.value) })
   await batch.append(input.events ?? []).commit()
-}
-
-async function beginPrompt(context: Context, fence: Fence, input: Input<'beginPrompt'>): Promise<PromptRecord> {
-  const { memberId, beadId, iteration, step } = input.slot
-  const batch = fencedBatch(context, 'beginPrompt', { fence, args: { ...names(input), at: input.at } })
-  batch.run(
-    `INSERT INTO prompts (ticket_id, phase, attempt, name, member_id, bead_id, iteration, step, input_hash, state, started_at)
-     VALUES (:ticketId, :phase, :attempt, :name, :memberId, :beadId, :iteration, :step, :inputHash, 'open', :at) ON CONFLICT DO NOTHING`,
-    { memberId, beadId, iteration, step, inputHash: input.inputHash },
-  )
-  return toPrompt(await batch.run(`SELECT * FROM prompts WHERE ${NAMED}`).commitRow('prompt'))
 }
 
 async function completePrompt(context: Context, fence: Fence, input: Input<'completePrompt'>): Promise<void> {

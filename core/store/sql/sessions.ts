@@ -3,7 +3,7 @@ import { fail } from '../../errors.ts'
 import { DRIVEN_STATUSES } from '../../ticket.ts'
 import type { Args } from '../database.ts'
 import type { SessionRecord, Slot } from '../records.ts'
-import type { Fence, SessionVerbs } from '../store.ts'
+import type { BegunPrompt, Fence, SessionVerbs } from '../store.ts'
 import { fencedBatch, guardAnyStatus, guardPhase, Batch, type Context } from './batch.ts'
 import { encode, toSession } from './decode.ts'
 
@@ -20,10 +20,11 @@ export const sessionVerbs = (context: Context): SessionVerbs => ({
     batch.guard('the session', 'EXISTS (SELECT 1 FROM sessions WHERE nonce = :nonce AND ticket_id = :ticketId)', { nonce: session.nonce })
     await endSession(batch, session).commit()
   },
-  adoptSession: async (fence, { at, nonce }) => {
+  adoptSession: async (fence, { at, nonce, prompt }) => {
     const batch = fencedBatch(context, 'adoptSession', { fence, args: { at, nonce } })
     batch.guard('an active session', "SELECT state = 'active' AND ticket_id = :ticketId FROM sessions WHERE nonce = :nonce")
     batch.run('UPDATE sessions SET generation = :generation WHERE nonce = :nonce')
+    if (prompt) openPrompt(batch, prompt)
     return toSession(context, await batch.run(ONE).commitRow('session'))
   },
   sessionInSlot: async (slot) => {
@@ -49,6 +50,15 @@ async function list(context: Context, where: string, args: Args = {}): Promise<r
   return (await context.database.all(`SELECT * FROM sessions WHERE ${where} ORDER BY rowid`, args)).map((row) => toSession(context, row))
 }
 
+/** The row of the prompt that the session `:nonce` is for, with its slot. Nothing when it was begun before. */
+const openPrompt = (batch: Batch, { name, inputHash }: BegunPrompt): Batch =>
+  batch.run(
+    `INSERT INTO prompts (ticket_id, phase, attempt, name, member_id, bead_id, iteration, step, input_hash, state, started_at)
+     SELECT ticket_id, phase, attempt, :name, member_id, bead_id, iteration, step, :inputHash, 'open', :at FROM sessions WHERE nonce = :nonce
+     ON CONFLICT DO NOTHING`,
+    { name, inputHash },
+  )
+
 async function claimSlot(context: Context, fence: Fence, input: Parameters<SessionVerbs['claimSlot']>[1]): Promise<SessionRecord> {
   const { slot, at, nonce } = input
   if (slot.ticketId !== fence.ticketId) throw fail('STORE_CONFLICT', { verb: 'claimSlot', guard: 'the slot is of the fenced ticket' })
@@ -69,6 +79,7 @@ async function claimSlot(context: Context, fence: Fence, input: Parameters<Sessi
      FROM leases WHERE ticket_id = :ticketId`,
     { opencodeId: input.opencodeId, directory: context.directories.store(input.directory), model: encode(input.model) },
   )
+  openPrompt(batch, input.prompt)
   return toSession(context, await batch.run(ONE).commitRow('session'))
 }
 
@@ -78,34 +89,47 @@ async function activateSession(
   input: Parameters<SessionVerbs['activateSession']>[1],
 ): Promise<SessionRecord> {
   const { at, nonce, sessionId } = input
-  const batch = fencedBatch(context, 'activateSession', {
-    fence,
-    args: { at, nonce, sessionId, directory: context.directories.store(input.directory) },
-  })
-  batch.guard('a session being created', "SELECT state = 'creating' AND ticket_id = :ticketId FROM sessions WHERE nonce = :nonce")
+  const args = { at, sessionNonce: nonce, sessionId, directory: context.directories.store(input.directory) }
+  const batch = activate(fencedBatch(context, 'activateSession', { fence, args }))
+  return toSession(context, await batch.run(ONE, { nonce }).commitRow('session'))
+}
+
+/** The row `:sessionNonce`, which is being created, gets its `:sessionId` and the `:directory` as OpenCode resolved it. */
+export function activate(batch: Batch): Batch {
+  batch.guard('a session being created', "SELECT state = 'creating' AND ticket_id = :ticketId FROM sessions WHERE nonce = :sessionNonce")
   batch.run(
-    "UPDATE sessions SET state = 'active', session_id = :sessionId, directory = :directory, generation = :generation WHERE nonce = :nonce",
+    "UPDATE sessions SET state = 'active', session_id = :sessionId, directory = :directory, generation = :generation WHERE nonce = :sessionNonce",
   )
   const slot =
     "json_object('ticketId', ticket_id, 'phase', phase, 'phaseAttempt', attempt, 'memberId', member_id, 'beadId', bead_id, 'iteration', iteration, 'step', step)"
-  batch.appendEach('session.created', {
+  return batch.appendEach('session.created', {
     data: `json_object('phase', phase, 'attempt', attempt, 'sessionId', session_id, 'slot', ${slot})`,
-    from: 'sessions WHERE nonce = :nonce',
+    from: 'sessions WHERE nonce = :sessionNonce',
   })
-  return toSession(context, await batch.run(ONE).commitRow('session'))
 }
 
-/** No change and no event when it is over already. */
-type Ending = { nonce: string; state: 'ended' | 'abandoned'; reason: string; abortPending?: boolean }
-export function endSession(batch: Batch, { nonce, state, reason, abortPending = false }: Ending): Batch {
-  const args = { endedNonce: nonce, endedState: state, endReason: reason, abortPending: abortPending ? 1 : 0 }
+interface Ending {
+  readonly state: 'ended' | 'abandoned'
+  readonly reason: string
+  readonly abortPending?: boolean
+}
+/** By its nonce, or whatever is in the slot. No change and no event when it is over already. */
+export function endSession(
+  batch: Batch,
+  { state, reason, abortPending = false, ...which }: Ending & ({ nonce: string } | { slot: Slot }),
+): Batch {
+  const [mine, of] =
+    'slot' in which
+      ? [IN_SLOT, slotArgs(which.slot)]
+      : [`nonce = :endedNonce AND ticket_id = :ticketId AND ${OPEN}`, { endedNonce: which.nonce }]
+  const args = { ...of, endedState: state, endReason: reason, abortPending: abortPending ? 1 : 0 }
   batch.appendEach('session.ended', {
     data: "json_object('sessionId', session_id, 'how', :endedState, 'reason', :endReason)",
-    from: `sessions WHERE nonce = :endedNonce AND ticket_id = :ticketId AND ${OPEN}`,
+    from: `sessions WHERE ${mine}`,
     args,
   })
   return batch.run(
-    `UPDATE sessions SET state = :endedState, ended_at = :at, reason = :endReason, abort_pending = :abortPending WHERE nonce = :endedNonce AND ticket_id = :ticketId AND ${OPEN}`,
+    `UPDATE sessions SET state = :endedState, ended_at = :at, reason = :endReason, abort_pending = :abortPending WHERE ${mine}`,
     args,
   )
 }

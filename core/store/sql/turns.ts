@@ -7,12 +7,16 @@ import type { Fence, TurnVerbs } from '../store.ts'
 import { fencedBatch, guardAnyStatus, guardPhase, type Batch, type Context } from './batch.ts'
 import { closeEntries, detachRequests } from './closing.ts'
 import { encode, toTurn } from './decode.ts'
+import { activate } from './sessions.ts'
 import { PERMISSION, QUESTION, UNCERTAIN, wakeFromPerson } from './status.ts'
 
 type Input<K extends 'intendTurn' | 'settleTurn' | 'turnUncertain'> = Parameters<TurnVerbs[K]>[1]
 
 const ONE = 'SELECT * FROM turns WHERE turn_id = :turnId'
 const MINE = 'turn_id = :turnId AND ticket_id = :ticketId'
+/** Of the turn's prompt. */
+const SPENT = `UPDATE prompts SET used_ms = :usedMs
+  WHERE (ticket_id, phase, attempt, name) = (SELECT ticket_id, phase, attempt, prompt FROM turns WHERE ${MINE})`
 const OF_TURN = "'turnId', turn_id, 'phase', phase, 'attempt', attempt, 'prompt', prompt"
 
 export const turnVerbs = (context: Context): TurnVerbs => ({
@@ -50,8 +54,10 @@ const finish = async (context: Context, batch: Batch): Promise<TurnRecord> => to
 
 async function intendTurn(context: Context, fence: Fence, turn: Input<'intendTurn'>): Promise<TurnRecord> {
   const { at, phase, attempt, turnId, prompt, ordinal, reason, sessionNonce, sessionId, opencodeId, request } = turn
-  const batch = fencedBatch(context, 'intendTurn', { fence, args: { at, phase, attempt, turnId, sessionNonce, sessionId } })
+  const directory = context.directories.store(turn.directory)
+  const batch = fencedBatch(context, 'intendTurn', { fence, args: { at, phase, attempt, turnId, sessionNonce, sessionId, directory } })
   guardPhase(guardAnyStatus(batch, 'a turn', DRIVEN_STATUSES))
+  if (turn.activate) activate(batch)
   batch.guard(
     'an active session',
     "SELECT state = 'active' AND ticket_id = :ticketId AND session_id = :sessionId FROM sessions WHERE nonce = :sessionNonce",
@@ -65,7 +71,7 @@ async function intendTurn(context: Context, fence: Fence, turn: Input<'intendTur
        request, receipt, intended_at)
      VALUES (:turnId, :ticketId, :phase, :attempt, :prompt, :ordinal, :reason, :sessionNonce, :sessionId, :opencodeId, :directory, :generation,
        :request, 'intended', :at)`,
-    { prompt, ordinal, reason, opencodeId, directory: context.directories.store(turn.directory), request: encode(request) },
+    { prompt, ordinal, reason, opencodeId, request: encode(request) },
   )
   batch.append([event('turn.intended', { turnId, phase, attempt, prompt, ordinal, model: modelName(request.model), sessionId, reason })])
   return finish(context, batch)
@@ -96,7 +102,7 @@ async function recordPost(
 async function settleTurn(
   context: Context,
   fence: Fence,
-  { at, turnId, settlement, row, events = [] }: Input<'settleTurn'>,
+  { at, turnId, settlement, row, usedMs, events = [] }: Input<'settleTurn'>,
 ): Promise<TurnRecord> {
   const { how, finish: word, text, tokens, cost, error } = settlement
   const batch = fencedBatch(context, 'settleTurn', { fence, args: { at, turnId } })
@@ -104,6 +110,7 @@ async function settleTurn(
   batch.run(`UPDATE turns SET receipt = 'settled', settlement = :settlement, settled_at = :at WHERE ${MINE}`, {
     settlement: encode(settlement),
   })
+  if (usedMs !== undefined) batch.run(SPENT, { usedMs })
   batch.append(events)
   batch.appendEach('turn.settled', {
     data: `json_object(${OF_TURN}, 'how', :how, 'finish', :finish, 'text', :text, 'tokens', json(:tokens), 'cost', :cost, 'error', json(:error), 'ms', :at - intended_at, 'row', :row)`,

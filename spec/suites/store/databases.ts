@@ -119,7 +119,15 @@ const ACTS: readonly ((act: Act) => Promise<unknown>)[] = [
     return world.store.startTicket(fence, { phase: 'ONE', pinned, settings, branch: 'b', baseBranch: 'm', baseCommit: 'c', at: world.at })
   },
   (act) =>
-    act.world.store.claimSlot(act.fence, { nonce: few(act.n), slot: slotOf(act), opencodeId: 'o', directory, model, at: act.world.at }),
+    act.world.store.claimSlot(act.fence, {
+      nonce: few(act.n),
+      slot: slotOf(act),
+      opencodeId: 'o',
+      directory,
+      model,
+      prompt: { name: few(act.n), inputHash: 'h' },
+      at: act.world.at,
+    }),
   ({ world, fence, n }) => world.store.activateSession(fence, { nonce: few(n), sessionId: `s-${few(n)}`, directory, at: world.at }),
   ({ world, fence, n }) => world.store.endSession(fence, { nonce: few(n), state: 'ended', reason: 'r', at: world.at }),
   ({ world, fence, n }) =>
@@ -193,13 +201,12 @@ function fencedVerbs(world: World): readonly (readonly [string, (fence: Fence) =
     releaseExclusive: (f) => store.releaseExclusive(f, { at }),
     beginStep: (f) => store.beginStep(f, { ...ONE, name: 's', verb: 'step', inputHash: 'h', at }),
     completeStep: (f) => store.completeStep(f, { ...ONE, name: 'approve', value: null, at }),
-    beginPrompt: (f) => store.beginPrompt(f, { ...ONE, name: 'p', slot: world.slot, inputHash: 'h', at }),
     completePrompt: (f) => store.completePrompt(f, { ...ONE, name: 'p', result: null, session: null, repairs: [], at }),
     spendBudget: (f) => store.spendBudget(f, { ...ONE, name: 'p', usedMs: 1 }),
     putItem: (f) => store.putItem(f, { id: 'i', patch: {}, at }),
     addPhaseNote: (f) => store.addPhaseNote(f, { phase: 'ONE', note: { kind: 'person', at, iteration: 1, text: 't' }, at }),
     saveArtifact: (f) => store.saveArtifact(f, { ...ONE, id: 'a', kind: 'k', content: 'c', sha256: 's', derivedFrom: [], at }),
-    claimSlot: (f) => store.claimSlot(f, { ...session, at }),
+    claimSlot: (f) => store.claimSlot(f, { ...session, prompt: { name: 'p', inputHash: 'h' }, at }),
     activateSession: (f) => store.activateSession(f, { ...session, at }),
     endSession: (f) => store.endSession(f, { nonce: 'n1', state: 'ended', reason: '', at }),
     adoptSession: (f) => store.adoptSession(f, { nonce: 'n1', at }),

@@ -80,13 +80,15 @@ export class World implements AsyncDisposable {
       opencodeId: 'oc',
       directory,
       model: MODEL,
+      prompt: { name: slot.memberId ?? 'answer', inputHash: 'h' },
       at: this.at,
     })
     await this.store.activateSession(this.fence, { nonce, sessionId: `ses_${nonce}`, directory, at: this.at })
   }
-  async openTurn(turnId = 'msg_1', nonce = 'n1'): Promise<void> {
+  async openTurn(turnId = 'msg_1', nonce = 'n1', more: { activate?: boolean } = {}): Promise<void> {
     await this.store.intendTurn(this.fence, {
       ...ONE,
+      ...more,
       turnId,
       prompt: 'answer',
       ordinal: 1,

@@ -13,7 +13,6 @@ async function completed(world: World): Promise<void> {
   await world.store.takeExclusive(world.fence, { limit: 1, at: world.at })
   await world.store.putItem(world.fence, { id: 'i', patch: { title: 't' }, at: world.at })
   await world.store.addPhaseNote(world.fence, { phase: 'ONE', note: { kind: 'person', at: 1, iteration: 1, text: 't' }, at: world.at })
-  await world.store.beginPrompt(world.fence, { ...ONE, name: 'p', slot: world.slot, inputHash: 'h', at: world.at })
   await world.command('release', 'c1')
   await world.store.advance(world.fence, { ...FINISH, at: world.at })
 }

@@ -172,7 +172,7 @@ export function ticketSuite(it: It, open: OpenHome): void {
 
   it('continues in the same attempt with the failed prompt open again', async () => {
     await using world = await startedWorld(open)
-    await world.store.beginPrompt(world.fence, { ...ONE, name: 'answer', slot: world.slot, inputHash: 'h', at: world.at })
+    await world.activeSession()
     await world.store.completePrompt(world.fence, {
       ...ONE,
       name: 'answer',

@@ -47,6 +47,7 @@ export function sessionSuite(it: It, open: OpenHome): void {
       opencodeId: 'oc',
       directory: '/elsewhere',
       model: { provider: 'p', model: 'm', variant: 'v' },
+      prompt: { name: 'answer', inputHash: 'h' },
     }
     const claimed = await world.store.claimSlot(world.fence, { ...claim, at: 5 })
     assert.equal([claimed.state, claimed.sessionId, claimed.directory, claimed.model.variant], ['creating', null, '/elsewhere', 'v'])
@@ -62,6 +63,28 @@ export function sessionSuite(it: It, open: OpenHome): void {
     assert.equal(
       (await world.store.openSessions()).map((s) => s.nonce),
       ['n2'],
+    )
+  })
+
+  it('is claimed with its prompt, activated with its turn, and pays for the prompt when the turn is settled: one batch each', async () => {
+    await using world = await startedWorld(open)
+    const { store, fence, slot } = world
+    const claim = { nonce: 'n1', slot, opencodeId: 'oc', directory: world.home.baseDir, model: { provider: 'p', model: 'm' }, at: 5 }
+    for (const inputHash of ['h', 'later']) {
+      await store.claimSlot(fence, { ...claim, prompt: { name: 'answer', inputHash } }).catch(() => null) // the second is SLOT_TAKEN
+    }
+    await world.openTurn('msg_1', 'n1', { activate: true })
+    assert.equal(
+      (await store.openSessions()).map((s) => [s.state, s.sessionId]),
+      [['active', 'ses_n1']],
+    )
+    assert.equal((await store.events(world.ticketId, 0, 100)).map((e) => e.type).slice(-2), ['session.created', 'turn.intended'])
+    await store.settleTurn(fence, { turnId: 'msg_1', settlement: FINISHED, usedMs: 77, at: 9 })
+    assert.is(await codeOf(world.openTurn('msg_2', 'n1', { activate: true })), 'STORE_CONFLICT', 'it is active already')
+    const { prompts } = await store.journal(world.ticketId, ONE)
+    assert.equal(
+      prompts.map((p) => [p.name, p.inputHash, p.usedMs, p.slot]),
+      [['answer', 'h', 77, slot]],
     )
   })
 

@@ -68,10 +68,9 @@ export function journalSuite(it: It, open: OpenHome): void {
   it('records a prompt, ends its session and keeps the budget it used', async () => {
     await using world = await startedWorld(open)
     await world.activeSession()
-    const begun = await world.store.beginPrompt(world.fence, { ...ONE, name: 'answer', slot: world.slot, inputHash: 'h', at: 5 })
-    assert.equal(begun.slot, world.slot)
+    assert.equal((await world.store.journal(world.ticketId, ONE)).prompts[0]?.slot, world.slot)
     await world.store.spendBudget(world.fence, { ...ONE, name: 'answer', usedMs: 1234 })
-    const session = { nonce: 'n1', state: 'ended' as const, reason: 'done' }
+    const session = { slot: world.slot, state: 'ended' as const, reason: 'done' }
     await world.store.completePrompt(world.fence, {
       ...ONE,
       name: 'answer',
