@@ -126,6 +126,7 @@ const ERRORS = {
   WORKTREE_BROKEN: say('precondition', (d) => `The worktree of ${d.ticketId} is not usable: ${d.problem}`, 'Retry makes it anew from the branch.'),
   FORGE_FAILED: say('unavailable', (d) => `gh ${d.args} did not succeed: ${d.problem}`, 'Mend it at the forge (login, rights, the pull request itself), then Retry.'),
   SQUASH_CONFLICT: say('precondition', (d) => `The branch of ${d.ticketId} cannot be squashed: ${d.problem}`, 'The branch is as it was. Rebase it by hand, then Retry.'),
+  NOTIFY_FAILED: say('unavailable', (d) => `${d.target} did not take the nudge: ${d.problem}`, 'It is tried again for a while; see the setting notify.'),
   // -- the door
   TOKEN_WRONG: say('unauthorized', 'The bearer token is missing or wrong.', 'Send `authorization: Bearer <token>`; the server printed where its token file is.'),
   HOST_REFUSED: say('forbidden', (d) => `Host ${d.host} is not served here.`, 'Use the address the server printed.'),

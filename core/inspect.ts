@@ -22,6 +22,8 @@ export interface Inspection {
     readonly branches: readonly string[]
     /** Sessions given up without OpenCode's confirmation. */
     readonly pendingAborts: readonly string[]
+    /** Entries that nobody could be told of. */
+    readonly failedNudges: Awaited<ReturnType<OpenProject['store']['failedNudges']>>
   }[]
   readonly recovery: RecoveryReport
   /** What the last start found and did; null when none was finished. */
@@ -65,5 +67,5 @@ async function inspectProject({ record, store }: OpenProject): Promise<Inspectio
   const there = new Set(await ticketBranches(record.path).catch((): readonly string[] => []))
   const branches = finished.flatMap(({ branch }) => (branch !== null && there.has(branch) ? [branch] : []))
   const pendingAborts = (await store.pendingAborts()).map((s) => s.sessionId ?? s.nonce)
-  return { record, stats: await store.stats(), finished, branches, pendingAborts }
+  return { record, stats: await store.stats(), finished, branches, pendingAborts, failedNudges: await store.failedNudges() }
 }

@@ -5,6 +5,7 @@
 import type { Json, ModelRef } from '#plugins/contract'
 import type { DurableEvent } from './events/events.ts'
 import type { LiveEvent } from './events/live.ts'
+import type { NudgeReport } from './notify/nudges.ts'
 import type { Health, ModelCatalogue, Tokens } from './opencode/adapter.ts'
 import type { RecoveryReport } from './recovery.ts'
 import type { Settings, SettingSource, SettingsPatch } from './settings.ts'
@@ -211,6 +212,8 @@ export interface Kernel {
   idle(): Promise<void>
   /** One bounded round of clearing away what finished tickets hold; the loop does it by interval. */
   tidy(): Promise<TidyReport>
+  /** One round of telling people what waits for them (the setting `notify`); the loop does it as entries come. */
+  nudge(): Promise<NudgeReport>
   /** The loop a server runs: tick, then wait for a nudge or a second. Ends when the kernel stops. */
   loop(): Promise<void>
   /** Stops starting work, ends runs where they can be taken up again, releases leases, closes databases. Turns go on in OpenCode: how many. */

@@ -9,11 +9,15 @@ import { Leases, thisProcess } from './leases.ts'
 import { StartUp } from './start-up.ts'
 import type { RecoveryReport } from './recovery.ts'
 import { createModelList } from './opencode/models.ts'
+import { deliver as deliverNudge } from './notify/deliver.ts'
+import type { Deliver } from './notify/deliver.ts'
+import { Nudges } from './notify/nudges.ts'
 import type { Registry } from './pipeline.ts'
 import { systemChance, systemClock } from './ports.ts'
 import type { Chance, Clock } from './ports.ts'
 import { projectCalls } from './calls/projects.ts'
 import { Projects, worktreePath } from './projects.ts'
+import type { OpenProject } from './projects.ts'
 import { createHealth } from './calls/health.ts'
 import { eventCalls } from './calls/events.ts'
 import { settingCalls } from './calls/settings.ts'
@@ -37,13 +41,15 @@ export interface KernelOptions {
   readonly clock?: Clock
   readonly chance?: Chance
   readonly log?: (line: string) => void
+  /** How nudges leave; default: HTTP, or a command. */
+  readonly deliver?: Deliver
 }
 
 /** Opens the databases and looks at what an earlier process left; starts no work: `loop()` or `tick()` does. */
 export async function createKernel(options: KernelOptions): Promise<Kernel> {
   const { opencode, registry, clock = systemClock, chance = systemChance } = options
   const parts = await openParts({ ...options, clock, chance })
-  const { projects, settings, models, startUp, worker, house, clear } = parts
+  const { projects, settings, models, startUp, worker, house, nudges, clear } = parts
   const { adapter } = opencode
   const stopping = new AbortController()
   return {
@@ -60,7 +66,8 @@ export async function createKernel(options: KernelOptions): Promise<Kernel> {
     tick: () => worker.tick(),
     idle: () => worker.idle(),
     tidy: () => house.round(),
-    loop: async () => void (await Promise.all([worker.loop(), house.loop(stopping.signal)])),
+    nudge: () => nudges.round(),
+    loop: async () => void (await Promise.all([worker.loop(), house.loop(stopping.signal), nudges.loop()])),
     stop: once(() => {
       stopping.abort()
       return close(parts)
@@ -86,13 +93,15 @@ async function openParts(options: KernelOptions & { clock: Clock; chance: Chance
   const worker = new Worker({ ...shared, leases, startUp, registry, opencode, models, chance, workspaceOf })
   const clear: ClearEnv = { adapter: opencode.adapter, removeWorktree: (project, ticket) => workspaceOf(project, ticket).remove() }
   const house = new HouseKeeping({ ...shared, worker, clear, ready: () => startUp.done })
-  return { app, projects, settings, models, startUp, worker, house, clear }
+  const targetOf = async (project: OpenProject): Promise<Settings['notify']> => (await settings.forProject(project)).notify
+  const nudges = new Nudges({ ...shared, targetOf, deliver: options.deliver ?? deliverNudge })
+  return { app, projects, settings, models, startUp, worker, house, nudges, clear }
 }
 
 /** Runs end first, then the databases close, whatever the runs' end brought. */
-async function close({ worker, projects, app, house }: Parts): Promise<{ openTurns: number }> {
+async function close({ worker, projects, app, house, nudges }: Parts): Promise<{ openTurns: number }> {
   try {
-    await house.stop()
+    await Promise.all([house.stop(), nudges.stop()])
     await worker.stop()
     const open = await Promise.all(projects.open().map((p) => p.store.openTurns()))
     return { openTurns: open.flat().filter((t) => t.posts > 0).length }

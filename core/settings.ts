@@ -18,6 +18,16 @@ export const ModelSchema = v.pipe(
   }),
 )
 
+const HttpUrl = v.pipe(v.string(), v.url('must be a URL'), v.regex(/^https?:/i, 'must be an http or https URL'))
+/** Where nudges go: a POST, or a command line as a list (no shell) that gets the entry on its standard input. */
+export const NotifySchema = v.nullable(
+  v.union(
+    [v.strictObject({ url: HttpUrl }), v.strictObject({ command: v.pipe(v.array(Name), v.minLength(1), v.readonly()) })],
+    'must be {url: "https://…"}, {command: ["program", "argument"]} or null',
+  ),
+)
+export type NotifyTarget = NonNullable<v.InferOutput<typeof NotifySchema>>
+
 const positive = v.pipe(v.number(), v.integer(), v.minValue(1))
 const MINUTE = 60_000
 
@@ -52,6 +62,8 @@ const SETTINGS = {
   'coverage.interviewPasses': { schema: positive, fallback: 2 },
   'coverage.prdPasses': { schema: positive, fallback: 3 },
   'coverage.beadsPasses': { schema: positive, fallback: 3 },
+  // Who is told of each inbox entry, once. Null: nobody.
+  notify: { schema: NotifySchema, fallback: null },
   'qa.manual': { schema: v.boolean(), fallback: false },
   'workspace.trusted': { schema: v.boolean(), fallback: false },
 } as const satisfies Record<string, { schema: v.GenericSchema<unknown, unknown>; fallback: unknown }>

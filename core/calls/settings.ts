@@ -21,6 +21,7 @@ export interface SettingServices {
   readonly calls: Kernel['settings']
   /** The app's own, as they are now. */
   readonly app: () => Settings
+  readonly forProject: (project: OpenProject) => Promise<Settings>
   readonly forTicket: (project: OpenProject, models: Ticket['models']) => Promise<ResolvedSettings>
 }
 
@@ -64,5 +65,6 @@ export async function settingCalls(env: SettingEnv): Promise<SettingServices> {
     } else await projects.get(needId(id)).store.putSettings({ patch, at: clock.now() })
     return get({ scope, id })
   }
-  return { calls: { get, update }, app: () => resolveSettings(appLayers()).values, forTicket }
+  const forProject: SettingServices['forProject'] = async (project) => resolveSettings(await projectLayers(project)).values
+  return { calls: { get, update }, app: () => resolveSettings(appLayers()).values, forProject, forTicket }
 }

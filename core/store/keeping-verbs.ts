@@ -1,4 +1,5 @@
-/** The store's verbs for tickets that are over: clearing away and deleting. See `store.ts` for the rules. */
+/** The store's verbs for keeping house and for telling people: deleting, clearing away, nudges. See `store.ts` for the rules. */
+import type { InboxRecord } from './records.ts'
 import type { BranchEnd, Ticket } from '../ticket.ts'
 import type { At, Fence } from './store.ts'
 
@@ -17,4 +18,16 @@ export interface KeepingVerbs {
   untidyTickets(input: { before: number; after: number; limit: number }): Promise<readonly Ticket[]>
   /** What it held outside the database is cleared away. Final tickets without an open turn only, once. Event `ticket.tidied`. */
   markTidied(fence: Fence, input: At & { branch: BranchEnd; sessions: number }): Promise<void>
+
+  /** Open entries that nobody was told of, with fewer than `tries` tries, whose next is due. */
+  dueNudges(input: At & { tries: number; limit: number }): Promise<readonly InboxRecord[]>
+  /**
+   * Before each try: the number of the try that the caller may make, null when it is not due (another server is at it).
+   * The next is due by `againAfterMs`, also when this one is never heard of again.
+   */
+  claimNudge(input: At & { ticketId: string; id: string; tries: number; againAfterMs: readonly number[] }): Promise<number | null>
+  /** `problem` null: it was taken, and none follows. */
+  endNudge(input: At & { ticketId: string; id: string; problem: string | null }): Promise<void>
+  /** Open entries whose last try failed, for doctor. */
+  failedNudges(): Promise<readonly { readonly ticketId: string; readonly id: string; readonly tries: number; readonly problem: string }[]>
 }

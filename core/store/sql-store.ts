@@ -21,6 +21,7 @@ import { keepingVerbs } from './sql/keeping.ts'
 import { leaseVerbs } from './sql/leases.ts'
 import { sessionVerbs } from './sql/sessions.ts'
 import { settingVerbs } from './sql/settings.ts'
+import { nudgeVerbs } from './sql/nudges.ts'
 import { progressVerbs } from './sql/ticket-progress.ts'
 import { stopVerbs } from './sql/ticket-stops.ts'
 import { ticketVerbs } from './sql/tickets.ts'
@@ -123,6 +124,7 @@ function projectStore(options: FileStoreOptions, { database, epoch, identity, pa
     ...commandVerbs(context),
     ...eventVerbs(context),
     ...keepingVerbs(context),
+    ...nudgeVerbs(context),
     ...settingVerbs(database),
     onAppend: appended.add,
     onInbox: inbox.add,

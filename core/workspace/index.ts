@@ -2,6 +2,8 @@
 export { diffOfBranch } from './branch-diff.ts'
 export { removeBranch, ticketBranches } from './branches.ts'
 export { runCommand, type CommandRequest } from './commands.ts'
+export { cleanEnvironment } from './environment.ts'
+export { OutputBuffer, runProcess } from './process.ts'
 export { endProcessesIn } from './processes.ts'
 export { commitOf, excludeLocally, inspectRepository, type Repository } from './repository.ts'
 export { createWorkspace, removeWorktree, type Workspace, type WorkspaceOptions } from './worktree.ts'

@@ -39,7 +39,10 @@ export function ticketFindings({ recovery, projects, problem, cleanupAfterMs }: 
         ),
       )
   }
-  return [...findings, ...projects.flatMap((project) => [...leftovers(project, cleanupAfterMs), ...keptBranches(project)])]
+  return [
+    ...findings,
+    ...projects.flatMap((project) => [...leftovers(project, cleanupAfterMs), ...keptBranches(project), ...untold(project)]),
+  ]
 }
 
 type Project = Inspection['projects'][number]
@@ -89,3 +92,8 @@ const keptBranches = ({ record, branches }: Project): readonly Finding[] =>
           `${record.key}: ${branches.length} branches of tickets that are over are there (${branches.slice(0, 5).join(', ')}${branches.length > 5 ? ', …' : ''}); one that is not merged stays until its ticket is deleted`,
         ),
       ]
+
+const untold = ({ failedNudges }: Project): readonly Finding[] =>
+  failedNudges.map(({ ticketId, id, tries, problem }) =>
+    check('notify.failed', 'warn', `${ticketId}: nobody could be told of ${id} (${tries} tries): ${problem}`, 'See the setting notify.'),
+  )

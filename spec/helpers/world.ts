@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import type { PhasePlugin, Pipeline } from '../../plugins/contract.ts'
 import { createKernel } from '../../core/kernel.ts'
+import type { KernelOptions } from '../../core/kernel.ts'
 import type { Kernel, TicketView } from '../../core/kernel-api.ts'
 import type { Opencode } from '../../core/driving.ts'
 import type { FakeBrain } from '../../core/opencode/fake/brain.ts'
@@ -27,6 +28,7 @@ export interface WorldOptions {
   /** Between the kernel and its databases; called for each kernel that is opened. */
   readonly stores?: (opener: StoreOpener) => StoreOpener
   readonly log?: (line: string) => void
+  readonly deliver?: KernelOptions['deliver']
 }
 
 export interface World extends AsyncDisposable {
@@ -66,6 +68,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       configSettings: { 'models.main': model },
       opencode,
       log: options.log ?? (() => {}),
+      ...(options.deliver ? { deliver: options.deliver } : {}),
     })
   }
   let kernel = await open(0)

@@ -13,7 +13,9 @@ const TABLES = [
 ]
 const NO_OPEN_TURN = "NOT EXISTS (SELECT 1 FROM turns WHERE ticket_id = :ticketId AND receipt <> 'settled')"
 
-export const keepingVerbs = (context: Context): KeepingVerbs => ({
+type Verbs = Pick<KeepingVerbs, 'deleteTicket' | 'deletedTicket' | 'untidyTickets' | 'markTidied'>
+
+export const keepingVerbs = (context: Context): Verbs => ({
   deleteTicket: (fence, input) => deleteTicket(context, fence, input),
   deletedTicket: async (ticketId) => {
     const [row] = await context.database.all(
