@@ -134,6 +134,14 @@ export interface LeaseVerbs {
   exclusiveHolders(): Promise<readonly string[]>
 }
 
+export interface PromptEnd {
+  readonly name: string
+  /** The `Turned`. */
+  readonly result: Json
+  readonly session: { readonly slot: Slot; readonly state: 'ended' | 'abandoned'; readonly reason: string } | null
+  readonly repairs: readonly string[]
+}
+
 export interface JournalVerbs {
   journal(ticketId: string, at: PhaseAt): Promise<{ readonly steps: readonly StepRecord[]; readonly prompts: readonly PromptRecord[] }>
   /** The first half of a recorded verb. Returns what is there when it was begun before. */
@@ -141,16 +149,7 @@ export interface JournalVerbs {
   /** The second half: value recorded, with events of its own. */
   completeStep(fence: Fence, input: At & PhaseAt & { name: string; value: Json; events?: readonly NewEvent[] }): Promise<void>
   /** Records the `Turned`; ends the session in its slot, if there is one, unless `session` is null. Event `prompt.recorded`. */
-  completePrompt(
-    fence: Fence,
-    input: At &
-      PhaseAt & {
-        name: string
-        result: Json
-        session: { slot: Slot; state: 'ended' | 'abandoned'; reason: string } | null
-        repairs: readonly string[]
-      },
-  ): Promise<void>
+  completePrompt(fence: Fence, input: At & PhaseAt & PromptEnd): Promise<void>
   /** Milliseconds of its budget that a prompt has used; replaces the number. */
   spendBudget(fence: Fence, input: PhaseAt & { name: string; usedMs: number }): Promise<void>
   items(ticketId: string): Promise<readonly ItemRecord[]>
@@ -234,10 +233,17 @@ export interface TurnVerbs {
   admitTurn(fence: Fence, input: At & { turnId: string }): Promise<void>
   /** Stored before we abort or reject. */
   markStopping(fence: Fence, input: At & { turnId: string; stopping: NonNullable<TurnRecord['stopping']> }): Promise<void>
-  /** Once; a second one is STORE_CONFLICT. `usedMs` as in `spendBudget`, for the turn's prompt. Event `turn.settled`; open questions and permissions of its session are detached when `how` is interrupted or lost, closed otherwise. */
+  /** Once; a second one is STORE_CONFLICT. `usedMs` as in `spendBudget` and `ends` as in `completePrompt`, for the turn's prompt. Event `turn.settled`; open questions and permissions of its session are detached when `how` is interrupted or lost, closed otherwise. */
   settleTurn(
     fence: Fence,
-    input: At & { turnId: string; settlement: Settlement; row?: number; usedMs?: number; events?: readonly NewEvent[] },
+    input: At & {
+      turnId: string
+      settlement: Settlement
+      row?: number
+      usedMs?: number
+      ends?: PhaseAt & PromptEnd
+      events?: readonly NewEvent[]
+    },
   ): Promise<TurnRecord>
   /** Receipt `uncertain`, and an inbox entry of kind `uncertain_turn`. */
   turnUncertain(fence: Fence, input: At & { turnId: string; problem: string; evidence: Json }): Promise<void>

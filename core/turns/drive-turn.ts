@@ -3,6 +3,7 @@ import type { Driving } from '../driving.ts'
 import { fail, isCode, messageOf } from '../errors.ts'
 import { event } from '../events/events.ts'
 import type { Settlement, TurnRecord } from '../store/records.ts'
+import type { PromptEnd } from '../store/store.ts'
 import type { Requests } from '../inbox/requests.ts'
 import { settlementOf } from './answer.ts'
 import type { Budget } from './budget.ts'
@@ -30,6 +31,8 @@ export interface TurnCare {
   readonly limits: ProviderLimits
   /** Stores what the budget has used: a restart does not refill it. */
   spend(): Promise<void>
+  /** What the end of this turn makes of its prompt, to be stored in the same batch; null when that is not known yet. */
+  conclude(settled: TurnRecord): Promise<PromptEnd | null>
 }
 
 export interface DriveOptions {
@@ -239,10 +242,20 @@ class TurnDriver {
     this.#watch.catchUp(answer)
     const { turnId, phase, attempt, prompt } = this.#turn
     if (chains > 1) this.#watch.append([event('turn.ran_twice', { turnId, phase, attempt, prompt, chains })])
-    const told = await this.#watch.take()
     const settlement = this.#explained(settlementOf(known, answer))
-    const usedMs = this.#options.care.budget.usedMs()
-    const settled = await store.settleTurn(fence, { turnId, settlement, row, usedMs, events: told.events, at: clock.now() })
+    const { care } = this.#options
+    const at = clock.now()
+    const ends = await care.conclude({ ...this.#turn, receipt: 'settled', settlement, settledAt: at })
+    const told = await this.#watch.take()
+    const settled = await store.settleTurn(fence, {
+      turnId,
+      settlement,
+      row,
+      usedMs: care.budget.usedMs(),
+      events: told.events,
+      ...(ends && { ends: { phase, attempt, ...ends } }),
+      at,
+    })
     told.stored()
     return settled
   }

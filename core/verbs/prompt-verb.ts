@@ -1,39 +1,23 @@
 /** `phase.prompt`: a named request with its turns, until there is a validated value or a failure. Recorded, then replayed. */
-import type { ContextBuilder, ModelRef, OutputSpec, PromptOptions, PromptTemplate, ToolPolicy, Turned } from '#plugins/contract'
+import type { PromptOptions, Turned } from '#plugins/contract'
 import { buildContext, renderPrompt } from '../context-builder.ts'
-import { fail } from '../errors.ts'
 import { event } from '../events/events.ts'
 import type { NewEvent } from '../events/events.ts'
-import { recordFailure } from '../failure.ts'
-import { hashOf, toJson } from '../json.ts'
-import type { PromptRecord, Slot, TurnRecord } from '../store/records.ts'
-import { slotOf } from '../sessions/ownership.ts'
+import type { PromptRecord, TurnRecord } from '../store/records.ts'
+import type { PromptEnd } from '../store/store.ts'
 import { retryText } from '../structured-output.ts'
-import { deniedTools, rulesFor } from '../tools.ts'
+import { rulesFor } from '../tools.ts'
 import { createBudget } from '../turns/budget.ts'
 import type { TurnCare } from '../turns/drive-turn.ts'
 import { nextTurn } from '../turns/next-turn.ts'
 import type { FollowUp, NextTurn } from '../turns/next-turn.ts'
 import { resumeTurn, runOpenCodePrompt } from '../turns/run-opencode-prompt.ts'
+import { ask } from './asked.ts'
+import type { Asked } from './asked.ts'
+import { assertPolicy, assertUntouched, endedBy, toolsViolated, touchesNothing, treeBefore } from './prompt-end.ts'
+import type { End, Ended } from './prompt-end.ts'
 import type { RunContext } from './run-context.ts'
-import { modelFor } from './model-role.ts'
 import { ticketState } from './ticket-state.ts'
-
-/** A prompt with every default filled in. */
-interface Asked<T> {
-  readonly name: string
-  readonly inputHash: string
-  readonly slot: ReturnType<typeof slotOf>
-  readonly model: ModelRef
-  readonly context: ContextBuilder
-  readonly template: PromptTemplate | string
-  readonly tools: ToolPolicy
-  readonly output: OutputSpec<T>
-  readonly questions: boolean
-  readonly keep: boolean
-  readonly limitMs: number | null
-  readonly item: string | undefined
-}
 
 export async function promptVerb<T>(run: RunContext, name: string, options: PromptOptions<T>): Promise<Turned<T>> {
   const asked = await run.journal.busy(() => ask(run, name, options))
@@ -44,6 +28,7 @@ export async function promptVerb<T>(run: RunContext, name: string, options: Prom
   const { journal } = run
   const end = await journal.busy(() => converse(run, asked, known))
   if (end.do === 'wait') return journal.park(name, { waitingFor: 'time', until: end.until })
+  if (end.do === 'ended') return end.turned
   return journal.busy(() => complete(run, asked, { end, tree }))
 }
 
@@ -51,90 +36,82 @@ export async function promptVerb<T>(run: RunContext, name: string, options: Prom
 async function complete<T>(run: RunContext, asked: Asked<T>, { end, tree }: { end: End<T>; tree: string | null }): Promise<Turned<T>> {
   const { driving, journal } = run
   await assertUntouched(run, asked, tree)
-  const turned: Turned<T> =
-    end.do === 'value' ? { ok: true, value: end.value } : { ok: false, why: end.why, error: recordFailure(end.failure) }
-  await driving.store.completePrompt(driving.fence, {
-    ...journal.at,
-    name: asked.name,
-    result: toJson(turned),
-    session: endOf(asked, end),
-    repairs: end.do === 'value' ? end.repairs : [],
-    at: driving.clock.now(),
-  })
+  const { turned, record } = endedBy(asked, end)
+  await driving.store.completePrompt(driving.fence, { ...journal.at, ...record, at: driving.clock.now() })
   return turned
 }
 
-type End<T> = Extract<NextTurn<T>, { do: 'value' | 'fail' }>
-
-/** Success ends the session unless it is kept; a failure that Continue may mend keeps it; any other gives it up. */
-function endOf<T>({ slot, keep }: Asked<T>, end: End<T>): { slot: Slot; state: 'ended' | 'abandoned'; reason: string } | null {
-  if (end.do === 'value') return keep ? null : { slot, state: 'ended', reason: 'answered' }
-  return end.failure.continuable ? null : { slot, state: 'abandoned', reason: end.failure.kind }
-}
-
-async function ask<T>(run: RunContext, name: string, options: PromptOptions<T>): Promise<Asked<T>> {
-  const { plugin, ticket, journal } = run
-  const output = options.output ?? (plugin.output as OutputSpec<T>)
-  const slot = slotOf(ticket.id, journal.at, { name, slot: options.slot })
-  const template = options.text ?? plugin.prompt
-  const tools = options.tools ?? plugin.tools
-  const { format, tag = null, example } = output
-  return {
-    name,
-    inputHash: hashOf({ template, tools, slot, format, tag, example }),
-    slot,
-    model: await modelFor(run, options.model ?? plugin.model ?? 'main'),
-    context: options.context ?? plugin.context,
-    template,
-    tools,
-    output,
-    questions: plugin.questions === true && ticket.settings['questions.allowed'],
-    keep: options.keep === true,
-    limitMs: options.deadline ?? plugin.budget?.prompt ?? ticket.settings['limits.promptMs'],
-    item: options.item,
-  }
-}
-
 /** Turn after turn until there is an end. Every decision is `nextTurn`'s, from what is stored. */
-async function converse<T>(run: RunContext, asked: Asked<T>, known: PromptRecord | null): Promise<End<T> | Waiting> {
-  const { driving, journal, plugin, ticket } = run
+async function converse<T>(run: RunContext, asked: Asked<T>, known: PromptRecord | null): Promise<End<T> | Concluded<T> | Waiting> {
+  const { driving, journal, ticket } = run
   const asking = { pause: (_on: boolean): void => {} }
-  const care = careFor(run, asked, { usedMs: known?.usedMs ?? 0, onPaused: (on) => asking.pause(on) })
   let turns = known ? await driving.store.turns(ticket.id, { ...journal.at, prompt: asked.name }) : []
+  const after = (turn: TurnRecord): readonly TurnRecord[] => [...turns.filter((one) => one.turnId !== turn.turnId), turn]
+  let ended: Ended<T> | null = null
+  const conclude = async (turn: TurnRecord): Promise<PromptEnd | null> => {
+    ended = await concludedBy(asked, { turn, next: () => decide(run, asked, { known, turns: after(turn) }) })
+    return ended?.record ?? null
+  }
+  const care = careFor(run, asked, { usedMs: known?.usedMs ?? 0, onPaused: (on) => asking.pause(on), conclude })
   for (;;) {
-    const next = await nextTurn<T>({
-      name: asked.name,
-      turns,
-      output: asked.output,
-      rules: plugin.retry,
-      continues: known?.continues ?? 0,
-      now: driving.clock.now(),
-      usageWaitMs: ticket.settings['limits.usageWaitMs'],
-    })
+    const next = await decide(run, asked, { known, turns })
     if (next.do === 'value' || next.do === 'fail' || next.do === 'wait') return next
     if (next.do === 'send' && next.follow?.kind === 'invalid') await tellInvalid(run, asked, turns.at(-1), next.follow.failure.error)
     const settled = await run.turnPlace((pause) => {
       asking.pause = pause
       return next.do === 'resume' ? resumeTurn(driving, next.turn, care) : send(run, asked, { next, care })
     })
-    turns = [...turns.filter((turn) => turn.turnId !== settled.turnId), settled]
+    if (ended) return { do: 'ended', turned: (ended as Ended<T>).turned }
+    turns = after(settled)
     assertPolicy(run, asked, settled)
   }
 }
 type Waiting = Extract<NextTurn<unknown>, { do: 'wait' }>
+/** Recorded already, in the batch that settled its last turn. */
+interface Concluded<T> {
+  readonly do: 'ended'
+  readonly turned: Turned<T>
+}
+
+const decide = <T>(
+  { plugin, driving, ticket }: RunContext,
+  { name, output }: Asked<T>,
+  { known, turns }: { known: PromptRecord | null; turns: readonly TurnRecord[] },
+): Promise<NextTurn<T>> =>
+  nextTurn<T>({
+    name,
+    turns,
+    output,
+    rules: plugin.retry,
+    continues: known?.continues ?? 0,
+    now: driving.clock.now(),
+    usageWaitMs: ticket.settings['limits.usageWaitMs'],
+  })
+
+/** The turn's end as the prompt's, when nothing has to be looked at or sent after it. */
+async function concludedBy<T>(
+  asked: Asked<T>,
+  { turn, next }: { turn: TurnRecord; next: () => Promise<NextTurn<T>> },
+): Promise<Ended<T> | null> {
+  if (touchesNothing(asked.tools) || toolsViolated(asked, turn).length > 0) return null
+  const end = await next()
+  return end.do === 'value' || end.do === 'fail' ? endedBy(asked, end) : null
+}
 
 interface CareOptions {
   /** Of its budget, before. */
   readonly usedMs: number
   readonly onPaused: (on: boolean) => void
+  readonly conclude: TurnCare['conclude']
 }
 
-function careFor<T>(run: RunContext, asked: Asked<T>, { usedMs, onPaused }: CareOptions): TurnCare {
+function careFor<T>(run: RunContext, asked: Asked<T>, { usedMs, onPaused, conclude }: CareOptions): TurnCare {
   const { driving, journal, requests, ticket } = run
   const budget = createBudget(driving.clock, { limitMs: asked.limitMs, usedMs, onPaused })
   return {
     budget,
     requests,
+    conclude,
     limits: { retries: ticket.settings['limits.providerRetries'], waitMs: ticket.settings['limits.providerWaitMs'] },
     spend: () => driving.store.spendBudget(driving.fence, { ...journal.at, name: asked.name, usedMs: budget.usedMs() }),
   }
@@ -154,7 +131,7 @@ async function send<T>(
     prompt: { name, inputHash },
     directory: workspace.path,
     model: asked.model,
-    rules: rulesFor(asked.tools, { questions: asked.questions }),
+    rules: rulesFor(asked.tools, { questions: asked.questions && asked.answered }),
   }
   const { turn } = await runOpenCodePrompt(driving, own, {
     ...journal.at,
@@ -181,7 +158,12 @@ async function wholePrompt<T>(run: RunContext, asked: Asked<T>, follow: FollowUp
     built.trims.length === 0 ? [] : [event('context.trimmed', { phase, attempt, prompt: asked.name, trims: built.trims })]
   if (events.length > 0) await driving.store.appendEvents(driving.fence, { events, at: driving.clock.now() })
   if (answerIds.length > 0) await driving.store.consumeAnswers(driving.fence, { ids: answerIds, at: driving.clock.now() })
-  const text = renderPrompt({ template: asked.template, parts: built.parts, output: asked.output, questions: asked.questions })
+  const text = renderPrompt({
+    template: asked.template,
+    parts: built.parts,
+    output: asked.output,
+    questions: asked.questions && asked.answered,
+  })
   return follow ? `${text}\n\n# What came of the last try\n\n${followText(asked, follow)}` : text
 }
 
@@ -193,24 +175,4 @@ function tellInvalid<T>(run: RunContext, asked: Asked<T>, turn: TurnRecord | und
     `invalid:${turn?.turnId}`,
   )
   return driving.store.appendEvents(driving.fence, { events: [told], at: driving.clock.now() })
-}
-
-/** The policy is enforced by OpenCode's rules; this is the proof afterwards. */
-function assertPolicy<T>(run: RunContext, asked: Asked<T>, turn: TurnRecord): void {
-  const denied = deniedTools(rulesFor(asked.tools, { questions: asked.questions }), turn.settlement?.tools ?? [])
-  if (denied.length > 0) throw fail('TOOLS_VIOLATED', { phase: run.journal.at.phase, tools: denied.join(', ') })
-}
-
-const touchesNothing = (tools: ToolPolicy): boolean => tools === 'read_only' || tools === 'disabled'
-
-const treeBefore = <T>(run: RunContext, asked: Asked<T>): Promise<string | null> =>
-  touchesNothing(asked.tools)
-    ? run.journal.record({ name: `${asked.name}:tree`, verb: 'tree', input: null, effect: () => run.workspace.treeState() })
-    : Promise.resolve(null)
-
-async function assertUntouched<T>(run: RunContext, asked: Asked<T>, before: string | null): Promise<void> {
-  if (before === null || (await run.workspace.treeState()) === before) return
-  const paths = (await run.workspace.changed()).join(', ')
-  await run.workspace.reset(await run.workspace.head())
-  throw fail('READ_ONLY_VIOLATED', { phase: run.journal.at.phase, paths: `${paths} (prompt ${asked.name})` })
 }

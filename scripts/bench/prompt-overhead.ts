@@ -10,17 +10,24 @@ import type { KernelOptions } from '#core'
 import { definePhase, definePipeline, loadPlugins } from '#plugins'
 import type { PhasePlugin, PhaseRun } from '#plugins'
 import { median, printRows, quantile, round } from './numbers.ts'
+import { createTimeline } from './timeline.ts'
+import type { Sent, Spans, Timeline } from './timeline.ts'
 import { makeRepository, openWorld } from './world.ts'
 import type { BenchWorld } from './world.ts'
 
 export interface PromptOverhead {
   readonly rounds: number
+  /** The raw SDK with the same session (title, metadata, tool rules) and the same message. */
   readonly rawMs: number
   readonly rawCreateMs: number
+  /** The raw SDK with a bare session and four words. */
+  readonly bareMs: number
   readonly ownedMs: number
   /** Paired: the median of (owned − raw) of each round, and of owned ÷ raw. */
   readonly extraMs: number
   readonly ratio: number
+  readonly bareExtraMs: number
+  readonly bareRatio: number
   readonly whereMs: Readonly<Record<string, number>>
 }
 
@@ -33,26 +40,49 @@ const CALM_MS = 150
 export async function benchPrompt(rounds = 100): Promise<PromptOverhead> {
   await using world = await openWorld(ANSWER)
   const timeline = createTimeline()
-  const raw = rawPrompts(world)
   const measured: Round[] = []
   const phase = benchPhase(async (run) => {
+    const raw = rawPrompts(world, run)
     for (let n = 0; n < rounds + WARM_UP; n += 1) {
-      const owned = (): Promise<number> => timed(() => run.prompt<Said>(`p${n}`, { slot: { step: `p${n}` } }))
-      const other = async (): Promise<Raw> => {
-        await calm()
-        return raw(run)
-      }
-      const rawFirst = n % 2 === 0 ? await other() : null
-      await calm()
-      timeline.begin()
-      const ownedMs = await owned()
-      const spans = timeline.end(ownedMs)
-      const { createMs, totalMs } = rawFirst ?? (await other())
-      if (n >= WARM_UP) measured.push({ raw: totalMs, rawCreate: createMs, owned: ownedMs, spans })
+      const round = await playRound(n, {
+        owned: async () => {
+          timeline.begin()
+          const ms = await timed(() => run.prompt<Said>(`p${n}`, { slot: { step: `p${n}` } }))
+          return { ms, spans: timeline.end(ms) }
+        },
+        same: () => raw(timeline.sent()),
+        bare: () => raw({ session: { title: 'raw', rules: [] }, text: 'Say something.' }),
+      })
+      if (n >= WARM_UP) measured.push(round)
     }
   })
   await runTicket(world, { phase, timeline })
   return report(measured)
+}
+
+interface Round {
+  readonly owned: { readonly ms: number; readonly spans: Spans }
+  readonly same: Raw
+  readonly bare: Raw
+}
+interface Raw {
+  readonly createMs: number
+  readonly ms: number
+}
+
+/** One of each, in turns first; the very first round begins with the owned one, which the others repeat. */
+async function playRound(n: number, play: { readonly [K in keyof Round]: () => Promise<Round[K]> }): Promise<Round> {
+  const done: { -readonly [K in keyof Round]?: Round[K] } = {}
+  const parts = [
+    async () => void (done.owned = await play.owned()),
+    async () => void (done.same = await play.same()),
+    async () => void (done.bare = await play.bare()),
+  ]
+  for (let i = 0; i < parts.length; i += 1) {
+    await calm()
+    await parts[(i + n) % parts.length]?.()
+  }
+  return done as Round
 }
 
 /** OpenCode goes on for a while after the end of a turn (titles, diffs): neither side pays for the other's. */
@@ -73,31 +103,26 @@ function benchPhase(rounds: (run: PhaseRun<Said>) => Promise<void>): PhasePlugin
   })
 }
 
-interface Round {
-  readonly raw: number
-  readonly rawCreate: number
-  readonly owned: number
-  readonly spans: Spans
-}
-interface Raw {
-  readonly createMs: number
-  readonly totalMs: number
-}
-
-/** In the ticket's worktree, which OpenCode has opened. */
-function rawPrompts({ opencode, folder, password }: BenchWorld): (run: PhaseRun<Said>) => Promise<Raw> {
+/** `create` and the blocking `prompt`, in the ticket's worktree, which OpenCode has opened. */
+function rawPrompts({ opencode, folder, password }: BenchWorld, run: PhaseRun<Said>): (sent: RawInput) => Promise<Raw> {
   const authorization = `Basic ${Buffer.from(`opencode:${password}`).toString('base64')}`
   const client = createOpencodeClient({ baseUrl: opencode.adapter.baseUrl, headers: { authorization } })
   const model = { providerID: 'scripted', modelID: 'm1' }
-  return async (run) => {
-    const directory = path.join(folder, 'repo', '.looptroop', 'worktrees', run.ticket.id)
+  const directory = path.join(folder, 'repo', '.looptroop', 'worktrees', run.ticket.id)
+  return async ({ session: { title, metadata, rules }, text }) => {
+    const permission = rules.map((rule) => ({ ...rule }))
     const from = performance.now()
-    const created = await client.session.create({ directory, title: 'raw' }, { throwOnError: true })
+    const options = { directory, title, ...(metadata && { metadata }), ...(permission.length > 0 && { permission }) }
+    const created = await client.session.create(options, { throwOnError: true })
     const createMs = performance.now() - from
-    const parts = [{ type: 'text' as const, text: 'Say something.' }]
+    const parts = [{ type: 'text' as const, text }]
     await client.session.prompt({ sessionID: created.data.id, directory, model, parts }, { throwOnError: true })
-    return { createMs, totalMs: performance.now() - from }
+    return { createMs, ms: performance.now() - from }
   }
+}
+interface RawInput {
+  readonly session: Pick<Sent['session'], 'title' | 'rules'> & Partial<Pick<Sent['session'], 'metadata'>>
+  readonly text: string
 }
 
 async function runTicket(world: BenchWorld, { phase, timeline }: { phase: PhasePlugin<Said>; timeline: Timeline }): Promise<void> {
@@ -137,80 +162,35 @@ async function timed(work: () => Promise<unknown>): Promise<number> {
   return performance.now() - from
 }
 
-// ------------------------------------------------------------------------------------------- where it goes
-
-/** Milliseconds by what was waited for. */
-type Spans = Readonly<Record<string, number>>
-interface Timeline {
-  watch<T extends object>(kind: 'store' | 'opencode', target: T): T
-  begin(): void
-  end(totalMs: number): Spans
-}
-interface Call {
-  readonly name: string
-  readonly from: number
-  readonly to: number
-}
-
-function createTimeline(): Timeline {
-  let calls: Call[] = []
-  return {
-    watch: (kind, target) =>
-      new Proxy(target, {
-        get: (of, name, receiver) => {
-          const value: unknown = Reflect.get(of, name, receiver)
-          if (typeof value !== 'function' || typeof name !== 'string') return value
-          return (...args: unknown[]): unknown => {
-            const from = performance.now()
-            const result: unknown = Reflect.apply(value, of, args)
-            if (result instanceof Promise)
-              result.then(
-                () => calls.push({ name: `${kind}.${name}`, from, to: performance.now() }),
-                () => undefined,
-              )
-            return result
-          }
-        },
-      }),
-    begin: () => void (calls = []),
-    end: (totalMs) => spansOf(calls, totalMs),
-  }
-}
-
-const TURN = 'OpenCode answers (POST to the final event)'
-
-/** The stretch from the POST to the settlement is one span, whatever is written meanwhile; the rest call by call. */
-function spansOf(calls: readonly Call[], totalMs: number): Spans {
-  const posted = calls.find((call) => call.name === 'opencode.promptSession')?.from ?? 0
-  const settled = calls.find((call) => call.name === 'store.settleTurn')?.from ?? posted
-  const spans: Record<string, number> = { [TURN]: settled - posted }
-  for (const { name, from, to } of calls) if (from < posted || from >= settled) spans[name] = (spans[name] ?? 0) + (to - from)
-  const known = Object.values(spans).reduce((sum, ms) => sum + ms, 0)
-  return { ...spans, 'everything else in LoopTroop': Math.max(0, totalMs - known) }
-}
-
 function report(measured: readonly Round[]): PromptOverhead {
   const of = (pick: (one: Round) => number): readonly number[] => measured.map(pick)
-  const extra = of((m) => m.owned - m.raw)
-  const names = [...new Set(measured.flatMap((m) => Object.keys(m.spans)))]
-  const where = names.map((name) => [name, round(median(of((m) => m.spans[name] ?? 0)), 2)] as const).toSorted((a, b) => b[1] - a[1])
+  const extra = of((m) => m.owned.ms - m.same.ms)
+  const overBare = of((m) => m.owned.ms - m.bare.ms)
+  const names = [...new Set(measured.flatMap((m) => Object.keys(m.owned.spans)))]
+  const where = names.map((name) => [name, round(median(of((m) => m.owned.spans[name] ?? 0)), 2)] as const).toSorted((a, b) => b[1] - a[1])
   const result = {
     rounds: measured.length,
-    rawMs: round(median(of((m) => m.raw))),
-    rawCreateMs: round(median(of((m) => m.rawCreate))),
-    ownedMs: round(median(of((m) => m.owned))),
+    rawMs: round(median(of((m) => m.same.ms))),
+    rawCreateMs: round(median(of((m) => m.same.createMs))),
+    bareMs: round(median(of((m) => m.bare.ms))),
+    ownedMs: round(median(of((m) => m.owned.ms))),
     extraMs: round(median(extra)),
-    ratio: round(median(of((m) => m.owned / m.raw)), 3),
+    ratio: round(median(of((m) => m.owned.ms / m.same.ms)), 3),
+    bareExtraMs: round(median(overBare)),
+    bareRatio: round(median(of((m) => m.owned.ms / m.bare.ms)), 3),
   }
   console.log(`\nOne prompt, ${result.rounds} interleaved rounds (median ms)`)
   printRows(
     ['', 'ms'],
     [
-      ['raw SDK, create + prompt', result.rawMs],
+      ['raw SDK, create + prompt, same session and message', result.rawMs],
       ['… of which create', result.rawCreateMs],
+      ['raw SDK, a bare session and four words', result.bareMs],
       ['owned by LoopTroop', result.ownedMs],
       ['extra, paired', `${result.extraMs} (${round(quantile(extra, 0.25))} to ${round(quantile(extra, 0.75))})`],
       ['owned ÷ raw, paired', result.ratio],
+      ['extra over the bare one', result.bareExtraMs],
+      ['owned ÷ bare', result.bareRatio],
     ],
   )
   console.log('\nWhere an owned prompt goes (median ms)')

@@ -1,9 +1,9 @@
 /** What a phase run has recorded: steps and prompts, each in two halves, so that a replay finds the first one undone. */
 import type { Json } from '#plugins/contract'
 import { event } from '../../events/events.ts'
-import type { StepRecord } from '../records.ts'
-import type { Fence, JournalVerbs } from '../store.ts'
-import { fencedBatch, type Context } from './batch.ts'
+import type { PhaseAt, StepRecord } from '../records.ts'
+import type { Fence, JournalVerbs, PromptEnd } from '../store.ts'
+import { fencedBatch, type Batch, type Context } from './batch.ts'
 import { encode, toPhaseNote, toPrompt, toStep } from './decode.ts'
 import { endSession } from './sessions.ts'
 
@@ -64,13 +64,17 @@ async function completeStep(context: Context, fence: Fence, input: Input<'comple
 }
 
 async function completePrompt(context: Context, fence: Fence, input: Input<'completePrompt'>): Promise<void> {
-  const { at, phase, attempt, name, result, session, repairs } = input
-  const batch = fencedBatch(context, 'completePrompt', { fence, args: { ...names(input), at } })
-  batch.guard('an open prompt', `SELECT state = 'open' FROM prompts WHERE ${NAMED}`)
-  batch.run(`UPDATE prompts SET state = 'done', result = :result, ended_at = :at WHERE ${NAMED}`, { result: encode(result) })
+  const { at, phase, attempt } = input
+  await endPrompt(fencedBatch(context, 'completePrompt', { fence, args: { at, phase, attempt } }), input).commit()
+}
+
+/** Of the phase and attempt given. */
+export function endPrompt(batch: Batch, { phase, attempt, name, result, session, repairs }: PhaseAt & PromptEnd): Batch {
+  const which = { phase, attempt, name }
+  batch.guard('an open prompt', `SELECT state = 'open' FROM prompts WHERE ${NAMED}`, which)
+  batch.run(`UPDATE prompts SET state = 'done', result = :result, ended_at = :at WHERE ${NAMED}`, { ...which, result: encode(result) })
   batch.append([event('prompt.recorded', { phase, attempt, prompt: name, ...verdictOf(result), repairs })])
-  if (session !== null) endSession(batch, session)
-  await batch.commit()
+  return session === null ? batch : endSession(batch, session)
 }
 
 /** `{ok, why}` of a recorded `Turned`. */

@@ -7,6 +7,7 @@ import type { Fence, TurnVerbs } from '../store.ts'
 import { fencedBatch, guardAnyStatus, guardPhase, type Batch, type Context } from './batch.ts'
 import { closeEntries, detachRequests } from './closing.ts'
 import { encode, toTurn } from './decode.ts'
+import { endPrompt } from './journal.ts'
 import { activate } from './sessions.ts'
 import { PERMISSION, QUESTION, UNCERTAIN, wakeFromPerson } from './status.ts'
 
@@ -102,7 +103,7 @@ async function recordPost(
 async function settleTurn(
   context: Context,
   fence: Fence,
-  { at, turnId, settlement, row, usedMs, events = [] }: Input<'settleTurn'>,
+  { at, turnId, settlement, row, usedMs, ends, events = [] }: Input<'settleTurn'>,
 ): Promise<TurnRecord> {
   const { how, finish: word, text, tokens, cost, error } = settlement
   const batch = fencedBatch(context, 'settleTurn', { fence, args: { at, turnId } })
@@ -121,7 +122,8 @@ async function settleTurn(
   if (how === 'interrupted' || how === 'lost') detachRequests(batch, { where, reason: how })
   else closeEntries(batch, { where: `detached = 0 AND ${where}`, how: 'turn_ended', reason: `the turn ended: ${how}` })
   closeEntries(batch, { where: `kind = '${UNCERTAIN}' AND id = :turnId`, how: 'settled', reason: `the turn is settled: ${how}` })
-  return finish(context, wakeFromPerson(batch, { unlessOpen: true }))
+  wakeFromPerson(batch, { unlessOpen: true })
+  return finish(context, ends ? endPrompt(batch, ends) : batch)
 }
 
 async function turnUncertain(context: Context, fence: Fence, { at, turnId, problem, evidence }: Input<'turnUncertain'>): Promise<void> {
