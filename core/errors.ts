@@ -53,6 +53,7 @@ const ERRORS = {
   PROJECT_KEY_TAKEN: say('conflict', (d) => `The key ${d.key} belongs to ${d.path}.`, 'Choose another key: projects.attach {path, key}.'),
   PROJECT_KEY_FIXED: say('precondition', (d) => `${d.projectId} has tickets, so its key stays ${d.key}.`, 'Keep the key; change the name instead.'),
   PROJECT_BUSY: say('precondition', (d) => `${d.projectId} has tickets that are not finished: ${d.tickets}.`, 'Cancel or finish them first.'),
+  BRANCH_UNKNOWN: say('precondition', (d) => `There is no branch or commit ${d.revision}.`, 'Correct it: projects.update {defaultBranch}.'),
   PROJECT_PATH_GONE: say('unavailable', (d) => `The folder of ${d.projectId} is gone: ${d.path}.`, 'Bring it back, or detach the project.'),
   SETTING_UNKNOWN: say('bad_input', (d) => `There is no setting ${d.field}.`, (d) => `Known settings: ${d.known}.`),
   MODEL_UNKNOWN: say('bad_input', (d) => `OpenCode does not offer ${d.model}.`, (d) => `Offered: ${d.known}. See models.list.`),
@@ -86,6 +87,7 @@ const ERRORS = {
   GATE_HASH_STALE: say('conflict', (d) => `${d.artifact} is now ${d.current}, not ${d.expected}.`, 'Show the person the current content and let them decide again.'),
   QUESTION_UNKNOWN: say('not_found', (d) => `${d.ticketId} has no open question ${d.requestId}.`, 'List what waits with questions.list.'),
   QUESTION_ANSWERED: say('conflict', (d) => `${d.requestId} was already answered.`, 'Nothing to do.'),
+  QUESTION_DECLINED: say('conflict', (d) => `${d.requestId} was declined: nobody answered in time.`, 'The model goes on without the answer; tell it what it should know with a Retry note.'),
   // -- turns and sessions
   SLOT_TAKEN: say('conflict', (d) => `Another session is active for ${d.slot}.`, 'Wait for it, or retry the phase.'),
   SESSION_UNVERIFIED: say('unavailable', (d) => `OpenCode does not say what became of session ${d.sessionId}: ${d.problem}`, 'Bring OpenCode back and Continue (checks again); or Retry (gives the session up).'),

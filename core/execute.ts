@@ -12,6 +12,7 @@ import type { PinnedRow, Registry } from './pipeline.ts'
 import type { Place, Places } from './places.ts'
 import { decideRetry } from './retry.ts'
 import { Requests } from './inbox/requests.ts'
+import type { Settings } from './settings.ts'
 import type { NewArtifact } from './store/store.ts'
 import { isWaiting } from './ticket.ts'
 import type { DrivenTicket } from './ticket.ts'
@@ -71,7 +72,7 @@ async function runPhase(
     ticket,
     workspace,
     journal: await Journal.load(driving, at),
-    requests: new Requests(driving),
+    requests: new Requests(driving, windowOf(plugin, ticket)),
     turnPlace: (work) => env.turnPlaces.hold(driving.signal, (turn) => work((on) => (turn.pause(on), env.place.pause(on)))),
     assertModel: env.assertModel,
   }
@@ -88,6 +89,12 @@ async function runPhase(
   }
   await closeAttempt(driving, at, { reason: `${ticket.phase} ended`, success: true })
   return advance(env, ticket, { row, outcome: end.outcome.outcome, output: artifactOf(driving, plugin, end.outcome.output) })
+}
+
+/** A ticket that was started before there was such a setting has none pinned. */
+function windowOf({ answerWindow }: PhasePlugin, { settings }: DrivenTicket): number | null {
+  const pinned: Partial<Settings> = settings
+  return answerWindow === undefined ? (pinned['questions.windowMs'] ?? null) : answerWindow
 }
 
 function artifactOf(driving: Driving, plugin: PhasePlugin, output: unknown): NewArtifact | null {

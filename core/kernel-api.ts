@@ -78,6 +78,8 @@ export interface QuestionView {
     custom: boolean
   }[]
   readonly askedAt: number
+  /** When it is declined unless somebody answers before (epoch milliseconds). */
+  readonly deadline?: number
   readonly detached?: boolean
 }
 export interface InboxView {
@@ -86,6 +88,8 @@ export interface InboxView {
   readonly ticketId: string
   readonly projectId: string
   readonly since: number
+  /** When it is declined unless somebody answers before (epoch milliseconds). */
+  readonly deadline?: number
   readonly actions: readonly string[]
   /** What a person needs to see to decide: the gate's form and artifact, the questions, the error. */
   readonly payload: Json

@@ -53,6 +53,8 @@ const SETTINGS = {
   // How long a ticket is over before its worktree, sessions and merged branch are cleared away. Null: never.
   'cleanup.finishedMs': { schema: v.nullable(positive), fallback: 14 * 24 * 60 * MINUTE },
   'questions.allowed': { schema: v.boolean(), fallback: true },
+  // How long a question or permission waits before it is declined; a phase may say otherwise. Null: for ever.
+  'questions.windowMs': { schema: v.nullable(positive), fallback: null },
   // How many members must have drafted, and how many must have voted. Null: two, or all of a smaller council.
   'council.quorum': { schema: v.nullable(positive), fallback: null },
   'interview.maxQuestions': { schema: positive, fallback: 12 },
@@ -78,7 +80,7 @@ export type SettingSource = 'default' | 'config' | 'app' | 'project' | 'ticket'
 export function parsePatch(patch: SettingsPatch): Partial<Settings> {
   const out: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(patch)) {
-    if (!(name in SETTINGS)) throw fail('SETTING_UNKNOWN', { field: name, known: SETTING_NAMES.join(', ') })
+    if (!Object.hasOwn(SETTINGS, name)) throw fail('SETTING_UNKNOWN', { field: name, known: SETTING_NAMES.join(', ') })
     const result = v.safeParse(SETTINGS[name as SettingName].schema, value)
     if (!result.success) throw fail('INVALID_INPUT', { field: name, problem: result.issues[0].message })
     out[name] = result.output

@@ -75,6 +75,7 @@ export const questionView = (entry: InboxRecord): QuestionView => ({
   questions: questionsOf(entry),
   askedAt: entry.since,
   ...(entry.detached ? { detached: true } : {}),
+  ...(entry.deadline === null ? {} : { deadline: entry.deadline }),
 })
 
 export const inboxView = (entry: InboxRecord, projectId: string): InboxView => ({
@@ -83,6 +84,7 @@ export const inboxView = (entry: InboxRecord, projectId: string): InboxView => (
   ticketId: entry.ticketId,
   projectId,
   since: entry.since,
+  ...(entry.deadline === null ? {} : { deadline: entry.deadline }),
   actions: entry.actions,
   payload: entry.payload,
 })

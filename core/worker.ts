@@ -11,6 +11,7 @@ import type { ModelList } from './opencode/models.ts'
 import { mayRun } from './pick.ts'
 import type { Registry } from './pipeline.ts'
 import type { StartUp } from './start-up.ts'
+import { AnswerWindows } from './inbox/answer-windows.ts'
 import { WorkGate } from './work-gate.ts'
 import { Places } from './places.ts'
 import type { Place } from './places.ts'
@@ -53,6 +54,7 @@ export class Worker {
   readonly #ticketPlaces: Places
   readonly #turnPlaces: Places
   readonly #gate: WorkGate
+  readonly #windows: AnswerWindows
   #stopping = false
   #nudged = false
   #wake: () => void = () => {}
@@ -61,6 +63,11 @@ export class Worker {
     this.#env = env
     this.#leases = env.leases
     this.#gate = new WorkGate(env)
+    this.#windows = new AnswerWindows({
+      ...env,
+      adapter: env.opencode.adapter,
+      claim: (project, ticketId) => this.claim(project, ticketId),
+    })
     this.#ticketPlaces = new Places(() => env.appSettings()['limits.tickets'])
     this.#turnPlaces = new Places(() => env.appSettings()['limits.turns'])
   }
@@ -76,6 +83,7 @@ export class Worker {
       try {
         const commands = await project.store.pendingCommands()
         for (const ticketId of new Set(commands.map((c) => c.ticketId))) acted += await this.act(ticketId)
+        if (ready) await this.#windows.round(project)
         if (ready) started += await this.#startRuns(project)
       } catch (error) {
         // One project's broken database must not stop the others; health and tickets.list show it.
@@ -143,7 +151,7 @@ export class Worker {
     this.#stopping = true
     this.nudge()
     for (const run of this.#runs.values()) run.controller.abort()
-    await this.idle()
+    await Promise.all([this.idle(), this.#windows.idle()])
     for (const project of this.#env.projects.open()) await this.#leases.release(project.store)
   }
 

@@ -42,6 +42,11 @@ export interface PhasePlugin<Out = unknown> {
   readonly outcomes?: readonly string[]
   /** May the model ask the person (OpenCode's `question` tool)? Default false. */
   readonly questions?: boolean
+  /**
+   * Milliseconds that a question or permission waits for its answer before it is declined: three times at most in an attempt, then the
+   * model is told to decide itself. Null: for ever. Default: the setting `questions.windowMs`.
+   */
+  readonly answerWindow?: number | null
   readonly budget?: Budget
   /** Which primitive made it; shown by `phases.list`. */
   readonly primitive?: string

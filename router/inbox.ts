@@ -12,6 +12,7 @@ const Entry = reply<InboxView>({
   ticketId: v.string(),
   projectId: v.string(),
   since: v.number(),
+  deadline: some(v.number()),
   actions: v.array(v.string()),
   payload: given<InboxView['payload']>(),
 })

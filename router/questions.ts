@@ -21,6 +21,7 @@ const Question = reply<QuestionView>({
   ),
   askedAt: v.number(),
   detached: some(v.boolean()),
+  deadline: some(v.number()),
 })
 const QuestionList = reply<Questions>({ items: v.array(Question), errors: Failures })
 const Filter = v.optional(v.object({ ticketId: some(Id) }), {})

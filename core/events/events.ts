@@ -159,7 +159,13 @@ export const EVENTS = {
   'session.error': of('OpenCode told of an error.', { ...turn, error: remoteError }),
   todo: of("The agent's own list.", { ...turn, todos: list(v.object({ content: text, status: text, priority: text })) }),
   'file.edited': of('The agent edited a file.', { file: text }),
-  'question.asked': of('The model asks a person.', { ...phase, requestId: text, sessionId: text, questions: json }),
+  'question.asked': of('The model asks a person; `deadline` (epoch milliseconds) is when it is declined unless somebody answers.', {
+    ...phase,
+    requestId: text,
+    sessionId: text,
+    questions: json,
+    deadline: maybe(number),
+  }),
   'question.closed': of('A question is answered, rejected or void.', { requestId: text, how: text, answers: json, reason: orNull(text) }),
   'question.detached': of('OpenCode no longer asks it; an answer goes into the next prompt.', { requestId: text, reason: text }),
   'permission.asked': of('The model asks for a permission.', {
@@ -168,6 +174,7 @@ export const EVENTS = {
     sessionId: text,
     permission: text,
     patterns: list(text),
+    deadline: maybe(number),
   }),
   'permission.closed': of('A permission is given, refused or void.', { requestId: text, how: text, reason: orNull(text) }),
   'gate.opened': of('A person has to decide; `sha256` is of the artifact that is decided on.', {

@@ -15,6 +15,9 @@ export interface AnswerEnv {
 }
 type Answers = readonly (readonly string[])[]
 
+const DECIDE_YOURSELF = 'Nobody answered in time. Decide yourself what is most sensible, and say what you assumed.'
+const NOT_PERMITTED = 'Nobody decided about this in time, so it is not permitted. Do without it.'
+
 export const questionsOf = (entry: InboxRecord): readonly QuestionItem[] =>
   (entry.payload as unknown as { questions: readonly QuestionItem[] }).questions
 
@@ -22,6 +25,7 @@ export const questionsOf = (entry: InboxRecord): readonly QuestionItem[] =>
 type Intent =
   | { readonly do: 'answer'; readonly answers: Answers }
   | { readonly do: 'reject'; readonly reason: string | null }
+  | { readonly do: 'decline' }
   | { readonly do: 'permit'; readonly reply: 'once' | 'always' | 'reject'; readonly message: string | null }
 
 export async function replyQuestion(env: AnswerEnv, ticketId: string, answer: { requestId: string; answers: Answers }): Promise<void> {
@@ -43,12 +47,19 @@ export async function replyPermission(env: AnswerEnv, ticketId: string, { reques
   await send(env, await openEntry(env, ticketId, requestId), { do: 'permit', ...given })
 }
 
+/** Nobody answered in time. Throws what a person's answer would throw when somebody was faster. */
+export async function declineRequest(env: AnswerEnv, entry: InboxRecord): Promise<void> {
+  // What a detached one is told goes into the next prompt, as a person's answer would.
+  if (entry.detached && entry.kind === 'question') await send(env, entry, { do: 'answer', answers: [[DECIDE_YOURSELF]] }, DECLINED)
+  else await send(env, entry, { do: 'decline' })
+}
+
 /** Claimed by a process that ended before it could close it: sent when OpenCode still asks, else it was sent. */
 export async function finishClaimed(env: AnswerEnv, entry: InboxRecord, stillAsked: boolean): Promise<void> {
   if (underWay.has(entry.id)) return
   const intent = intentOf(entry.answer)
   if (stillAsked) await act(env, entry, intent)
-  await close(env, entry, { how: howOf(intent), reason: null })
+  await close(env, entry, endOf(intent))
 }
 
 async function openEntry({ store }: AnswerEnv, ticketId: string, requestId: string): Promise<InboxRecord> {
@@ -64,14 +75,14 @@ async function openEntry({ store }: AnswerEnv, ticketId: string, requestId: stri
 const underWay = new Set<string>()
 
 /** claimed → sent → closed; a failed send opens it again. A detached entry has no OpenCode: its answer is kept for the next prompt. */
-async function send(env: AnswerEnv, entry: InboxRecord, intent: Intent): Promise<void> {
+async function send(env: AnswerEnv, entry: InboxRecord, intent: Intent, stored?: End): Promise<void> {
   const { store, clock } = env
   underWay.add(entry.id)
   try {
     const claimed = await store.claimRequest({ ticketId: entry.ticketId, id: entry.id, answer: storedAs(intent), at: clock.now() })
-    if (claimed.detached) return await close(env, entry, { how: 'stored', reason: reasonOf(intent) })
+    if (claimed.detached) return await close(env, entry, stored ?? { how: 'stored', reason: endOf(intent).reason })
     await sendClaimed(env, claimed, intent)
-    await close(env, entry, { how: howOf(intent), reason: reasonOf(intent) })
+    await close(env, entry, endOf(intent))
   } finally {
     underWay.delete(entry.id)
   }
@@ -91,26 +102,49 @@ async function sendClaimed(env: AnswerEnv, entry: InboxRecord, intent: Intent): 
 
 async function act(env: AnswerEnv, entry: InboxRecord, intent: Intent): Promise<void> {
   const directory = entry.directory ?? ''
-  if (endsTurn(intent)) await markRejected(env, entry)
+  if (endsTurn(intent, entry)) await markStopping(env, entry, intent.do === 'decline' ? 'declined' : 'rejected')
   switch (intent.do) {
     case 'answer':
       return env.adapter.replyQuestion(entry.id, directory, intent.answers)
     case 'reject':
       return env.adapter.rejectQuestion(entry.id, directory)
+    case 'decline':
+      return entry.kind === 'question'
+        ? env.adapter.rejectQuestion(entry.id, directory)
+        : env.adapter.replyPermission(entry.id, directory, 'reject', { message: NOT_PERMITTED })
     case 'permit':
       return env.adapter.replyPermission(entry.id, directory, intent.reply, intent.message === null ? {} : { message: intent.message })
   }
 }
 
-const close = ({ store, clock }: AnswerEnv, { ticketId, id }: InboxRecord, end: { how: string; reason: string | null }): Promise<void> =>
+const close = ({ store, clock }: AnswerEnv, { ticketId, id }: InboxRecord, end: End): Promise<void> =>
   store.closeRequest({ ticketId, id, ...end, at: clock.now() })
 
 /** With a message a refused permission is a tool error and the model goes on; without one the turn ends by it. */
-const endsTurn = (intent: Intent): boolean =>
-  intent.do === 'reject' || (intent.do === 'permit' && intent.reply === 'reject' && intent.message === null)
-const howOf = (intent: Intent): string => (intent.do === 'permit' ? intent.reply : intent.do === 'reject' ? 'rejected' : 'answered')
-const reasonOf = (intent: Intent): string | null =>
-  intent.do === 'reject' ? intent.reason : intent.do === 'permit' ? intent.message : null
+const endsTurn = (intent: Intent, { kind }: InboxRecord): boolean =>
+  intent.do === 'reject' ||
+  (intent.do === 'decline' && kind === 'question') ||
+  (intent.do === 'permit' && intent.reply === 'reject' && intent.message === null)
+
+interface End {
+  readonly how: string
+  readonly reason: string | null
+}
+const DECLINED: End = { how: 'declined', reason: 'nobody answered in time' }
+function endOf(intent: Intent): End {
+  switch (intent.do) {
+    case 'answer':
+      return { how: 'answered', reason: null }
+    case 'reject':
+      return { how: 'rejected', reason: intent.reason }
+    case 'decline':
+      return DECLINED
+    case 'permit':
+      return { how: intent.reply, reason: intent.message }
+  }
+}
+/** How an entry ends whose answer is on its way. */
+export const endOfClaim = ({ answer }: InboxRecord): End => endOf(intentOf(answer))
 
 /** Answers are stored as they are, so that a later prompt can carry them; the rest says what it is. */
 const storedAs = (intent: Intent): Json => (intent.do === 'answer' ? intent.answers : { ...intent })
@@ -134,8 +168,8 @@ function checkAnswers(questions: readonly QuestionItem[], answers: Answers): voi
 }
 
 /** Stored before the rejection is sent: the turn then settles as rejected, not as interrupted. A sub-agent's is its parent's tool error. */
-async function markRejected(env: AnswerEnv, entry: InboxRecord): Promise<void> {
+async function markStopping(env: AnswerEnv, entry: InboxRecord, stopping: 'rejected' | 'declined'): Promise<void> {
   const open = (await env.store.turns(entry.ticketId)).find((t) => t.sessionId === entry.sessionId && t.settlement === null)
   const fence = open && !open.stopping ? await env.fence() : null
-  if (open && fence) await env.store.markStopping(fence, { turnId: open.turnId, stopping: 'rejected', at: env.clock.now() })
+  if (open && fence) await env.store.markStopping(fence, { turnId: open.turnId, stopping, at: env.clock.now() })
 }

@@ -5,15 +5,27 @@
 import type { Json } from '#plugins/contract'
 import type { Driving } from '../driving.ts'
 import { event } from '../events/events.ts'
+import type { NewEvent } from '../events/events.ts'
 import type { OpencodeEvent, RemotePermission, RemoteQuestion } from '../opencode/adapter.ts'
-import type { TurnRecord } from '../store/records.ts'
-import { finishClaimed } from './answers.ts'
+import type { PhaseAt, TurnRecord } from '../store/records.ts'
+import { endOfClaim, finishClaimed } from './answers.ts'
 import type { Budget } from '../turns/budget.ts'
+
+/** Declined so often in an attempt, the model is to decide itself. */
+export const MAX_DECLINED = 3
 
 export class Requests {
   readonly #driving: Driving
-  constructor(driving: Driving) {
+  readonly #windowMs: number | null
+  /** `windowMs`: how long a person has to answer; null: as long as it takes. */
+  constructor(driving: Driving, windowMs: number | null) {
     this.#driving = driving
+    this.#windowMs = windowMs
+  }
+
+  /** How often nobody answered in time in an attempt; zero when there is no time to keep. */
+  async declined(at: PhaseAt): Promise<number> {
+    return this.#windowMs === null ? 0 : this.#driving.store.declined(this.#driving.fence.ticketId, at)
   }
 
   /** From the stream, in order. */
@@ -78,21 +90,15 @@ export class Requests {
   #openQuestion(question: RemoteQuestion, turn: TurnRecord, budget: Budget): Promise<void> {
     const payload = { questions: question.questions, messageId: question.messageId } as unknown as Json
     const { requestId, sessionId, questions } = question
-    const opened = event(
-      'question.asked',
-      { phase: turn.phase, attempt: turn.attempt, requestId, sessionId, questions: questions as unknown as Json },
-      `question:${requestId}`,
-    )
+    const asked = { phase: turn.phase, attempt: turn.attempt, requestId, sessionId, questions: questions as unknown as Json }
+    const opened = (deadline: Deadline): NewEvent => event('question.asked', { ...asked, ...deadline }, `question:${requestId}`)
     return this.#open({ kind: 'question', requestId, sessionId, payload, opened, actions: ['reply', 'reject'] }, turn, budget)
   }
 
   #openPermission(asked: RemotePermission, turn: TurnRecord, budget: Budget): Promise<void> {
     const { requestId, sessionId, permission, patterns } = asked
-    const opened = event(
-      'permission.asked',
-      { phase: turn.phase, attempt: turn.attempt, requestId, sessionId, permission, patterns },
-      `permission:${requestId}`,
-    )
+    const told = { phase: turn.phase, attempt: turn.attempt, requestId, sessionId, permission, patterns }
+    const opened = (deadline: Deadline): NewEvent => event('permission.asked', { ...told, ...deadline }, `permission:${requestId}`)
     return this.#open(
       {
         kind: 'permission',
@@ -112,8 +118,18 @@ export class Requests {
     const known = await store.inboxEntry(turn.ticketId, request.requestId)
     if (known?.state === 'closed') return // a ghost: OpenCode still lists what an abort left behind
     budget.pause(request.requestId)
-    const { requestId: id, ...rest } = request
-    await store.openRequest(fence, { ...rest, id, phase: turn.phase, attempt: turn.attempt, directory: turn.directory, at: clock.now() })
+    const { requestId: id, opened, ...rest } = request
+    const { phase, attempt, directory } = turn
+    const at = clock.now()
+    const deadline = await this.#deadline({ phase, attempt }, at)
+    const input = { ...rest, id, phase, attempt, directory, deadline, opened: opened(deadline === null ? {} : { deadline }), at }
+    await store.openRequest(fence, input)
+  }
+
+  /** A model that asks on after it was told to decide itself is refused at once. */
+  async #deadline(at: PhaseAt, now: number): Promise<number | null> {
+    if (this.#windowMs === null) return null
+    return (await this.declined(at)) >= MAX_DECLINED ? now : now + this.#windowMs
   }
 
   async #close(requestId: string, end: { how: string; budget: Budget; answers?: readonly (readonly string[])[] }): Promise<void> {
@@ -121,13 +137,9 @@ export class Requests {
     end.budget.resume(requestId)
     const entry = await store.inboxEntry(fence.ticketId, requestId)
     if (!entry || entry.state === 'closed') return
-    await store.closeRequest({
-      ticketId: fence.ticketId,
-      id: requestId,
-      how: end.how,
-      reason: entry.state === 'open' ? 'by another client of OpenCode' : null,
-      at: clock.now(),
-    })
+    // Ours that is on its way is told by OpenCode too, in OpenCode's words.
+    const told = entry.state === 'open' ? { how: end.how, reason: 'by another client of OpenCode' } : endOfClaim(entry)
+    await store.closeRequest({ ticketId: fence.ticketId, id: requestId, ...told, at: clock.now() })
   }
 
   async #markRejected(turn: TurnRecord): Promise<void> {
@@ -138,11 +150,12 @@ export class Requests {
   }
 }
 
+type Deadline = { readonly deadline?: number }
 interface OpenedRequest {
   readonly kind: 'question' | 'permission'
   readonly requestId: string
   readonly sessionId: string
   readonly payload: Json
-  readonly opened: ReturnType<typeof event>
+  readonly opened: (deadline: Deadline) => NewEvent
   readonly actions: readonly string[]
 }

@@ -26,10 +26,16 @@ export interface InboxVerbs {
         directory: string
         payload: Json
         actions: readonly string[]
+        /** When it is declined, unless somebody answers before. */
+        deadline?: number | null
         opened: NewEvent
       },
   ): Promise<void>
-  /** A person's answer is on its way: open → claimed, answer stored. No fence: any server may. QUESTION_UNKNOWN, QUESTION_ANSWERED. */
+  /** Open ones whose deadline has come. */
+  overdueRequests(input: At): Promise<readonly InboxRecord[]>
+  /** How many were declined in an attempt so far, for nobody answered in time. */
+  declined(ticketId: string, at: PhaseAt): Promise<number>
+  /** A person's answer is on its way: open → claimed, answer stored. No fence: any server may. QUESTION_UNKNOWN, QUESTION_ANSWERED, QUESTION_DECLINED. */
   claimRequest(input: At & { ticketId: string; id: string; answer: Json }): Promise<InboxRecord>
   /** Sending failed: claimed → open. */
   reopenRequest(input: At & { ticketId: string; id: string }): Promise<void>

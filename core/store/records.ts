@@ -111,6 +111,9 @@ export interface Settlement {
   /** Tools the answer used, by name, for the policy check after the turn. */
   readonly tools: readonly string[]
 }
+/** `rejected`: a person refused what it asked. `declined`: nobody answered in time. Either ends the turn without an abort. */
+export type Stopping = 'deadline' | 'cancel' | 'rejected' | 'declined' | 'retry_limit'
+export const isRefusal = (stopping: Stopping | null): boolean => stopping === 'rejected' || stopping === 'declined'
 export interface TurnRecord extends PhaseAt {
   /** The OpenCode message id. */
   readonly turnId: string
@@ -118,7 +121,7 @@ export interface TurnRecord extends PhaseAt {
   readonly prompt: string
   /** 1 is the first turn of the prompt. */
   readonly ordinal: number
-  readonly reason: 'first' | 'structured' | 'keep_working' | 'continue'
+  readonly reason: 'first' | 'structured' | 'keep_working' | 'continue' | 'declined'
   readonly sessionNonce: string
   readonly sessionId: string
   readonly opencodeId: string
@@ -131,7 +134,7 @@ export interface TurnRecord extends PhaseAt {
   readonly restarts: number
   readonly lastPostAt: number | null
   /** Stored before we abort or reject, so that what follows is told from a crash. */
-  readonly stopping: 'deadline' | 'cancel' | 'rejected' | 'retry_limit' | null
+  readonly stopping: Stopping | null
   readonly settlement: Settlement | null
   readonly intendedAt: number
   readonly admittedAt: number | null
@@ -171,6 +174,8 @@ export interface InboxRecord {
   readonly reason: string | null
   readonly actions: readonly string[]
   readonly since: number
+  /** When it is declined, unless somebody answers before; null: never. */
+  readonly deadline: number | null
   readonly closedAt: number | null
 }
 

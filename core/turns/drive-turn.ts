@@ -2,6 +2,7 @@
 import type { Driving } from '../driving.ts'
 import { fail, isCode, messageOf } from '../errors.ts'
 import { event } from '../events/events.ts'
+import { isRefusal } from '../store/records.ts'
 import type { Settlement, TurnRecord } from '../store/records.ts'
 import type { PromptEnd } from '../store/store.ts'
 import type { Requests } from '../inbox/requests.ts'
@@ -113,7 +114,7 @@ class TurnDriver {
         await this.#wait(Math.min(found.ms, ADMISSION_POLL_MS))
         return null
       case 'rejoin':
-        if (this.#turn.stopping && this.#turn.stopping !== 'rejected') await this.#abort()
+        if (this.#turn.stopping && !isRefusal(this.#turn.stopping)) await this.#abort()
         else await this.#rejoin(facts.running)
         return null
       case 'look_again':
@@ -149,7 +150,7 @@ class TurnDriver {
   }
 
   #withinBudget(ms: number): number {
-    const left = this.#turn.stopping ? null : this.#options.care.budget.left()
+    const left = this.#turn.stopping && !isRefusal(this.#turn.stopping) ? null : this.#options.care.budget.left()
     return left === null ? ms : Math.min(ms, left)
   }
 
@@ -238,7 +239,8 @@ class TurnDriver {
     const { store, fence, clock } = this.#driving
     // A question rejected by another client was marked by the watch after our last look.
     const marked = how === 'interrupted' ? await store.turn(this.#turn.turnId) : null
-    const known = marked?.stopping === 'rejected' ? 'rejected' : how
+    if (marked) this.#turn = { ...this.#turn, stopping: marked.stopping }
+    const known = how === 'interrupted' && isRefusal(this.#turn.stopping) ? 'rejected' : how
     this.#watch.catchUp(answer)
     const { turnId, phase, attempt, prompt } = this.#turn
     if (chains > 1) this.#watch.append([event('turn.ran_twice', { turnId, phase, attempt, prompt, chains })])

@@ -3,6 +3,7 @@ import type { OutputSpec, RetryRules, TurnedWhy } from '#plugins/contract'
 import { fail } from '../errors.ts'
 import { turnFailure } from '../failure.ts'
 import type { Failure } from '../failure.ts'
+import { MAX_DECLINED } from '../inbox/requests.ts'
 import type { TurnRecord } from '../store/records.ts'
 import { parseAnswer } from '../structured-output.ts'
 import type { AnswerFailure } from '../structured-output.ts'
@@ -27,10 +28,14 @@ export interface PromptFacts<T> {
   readonly now: number
   /** The longest wait for a provider's limit (milliseconds); null: a person decides. */
   readonly usageWaitMs: number | null
+  /** How often nobody answered in time in this attempt, up to now. */
+  readonly declined: number
 }
 
 /** Times that a prompt waits for a provider's limit by itself. */
 const MAX_WAITS = 3
+/** Turns of a prompt that go on after a question that nobody answered: past them the model asks and asks. */
+const MAX_DECLINED_TURNS = MAX_DECLINED + 2
 const CONTINUE_TEXT = 'Please continue where you left off, and finish with the required output.'
 
 export async function nextTurn<T>(facts: PromptFacts<T>): Promise<NextTurn<T>> {
@@ -50,6 +55,8 @@ export async function nextTurn<T>(facts: PromptFacts<T>): Promise<NextTurn<T>> {
   const orContinue = (end: NextTurn<T>): NextTurn<T> =>
     used('continue') - waited < facts.continues ? send('continue', { kind: 'words', text: CONTINUE_TEXT }) : end
 
+  if (last.settlement?.how === 'rejected' && last.stopping === 'declined' && used('declined') < MAX_DECLINED_TURNS)
+    return send('declined', { kind: 'words', text: declinedText(facts.declined) })
   const failed = turnFailure(last)
   if (failed) return orContinue(orWait({ do: 'fail', why: whyOf(failed), failure: failed }))
   const parsed = await parseAnswer(last.settlement?.text ?? '', facts.output)
@@ -62,6 +69,12 @@ export async function nextTurn<T>(facts: PromptFacts<T>): Promise<NextTurn<T>> {
   if (used('keep_working') < facts.rules.keepWorking) return send('keep_working', { kind: 'words', text: more })
   return orContinue(invalid(facts, `it still says that the work is not finished after ${facts.rules.keepWorking} further turns`))
 }
+
+/** A declined question ended the turn: the model learns why, and how it is to go on. */
+const declinedText = (times: number): string =>
+  times >= MAX_DECLINED
+    ? 'Nobody answers questions here any more. Decide yourself: where something is unclear, choose what is most sensible and say what you assumed. Do not use the `question` tool again; it is refused at once. Go on, and finish with the required output.'
+    : `Nobody answered your question in time (${times} of ${MAX_DECLINED}). Go on without the answer where you can: choose what is most sensible and say what you assumed. Ask again only if you cannot go on at all. Finish with the required output.`
 
 /** When the provider's limit that ended this turn passes; null when there is none, or it is not ours to wait for. */
 function limitOf(turn: TurnRecord | undefined, { usageWaitMs }: Pick<PromptFacts<unknown>, 'usageWaitMs'>): number | null {

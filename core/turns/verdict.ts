@@ -7,7 +7,8 @@
  * assistant that finished with `tool-calls`.
  */
 import type { RemoteError, RemoteMessage } from '../opencode/adapter.ts'
-import type { SettledHow } from '../store/records.ts'
+import { isRefusal } from '../store/records.ts'
+import type { SettledHow, Stopping } from '../store/records.ts'
 
 /** Milliseconds after the last POST in which an absent message may still arrive. */
 export const ADMISSION_WINDOW_MS = 30_000
@@ -23,7 +24,7 @@ export interface TurnFacts {
   readonly msSincePost: number | null
   /** OpenCode's process is proven to have started after the last POST: what is absent now will not come. */
   readonly youngerProcess: boolean
-  readonly stopping: 'deadline' | 'cancel' | 'rejected' | 'retry_limit' | null
+  readonly stopping: Stopping | null
   /** `other_opencode`: another server than the turn's; `unreadable`: it could not be asked. */
   readonly reach: 'ok' | 'session_gone' | 'unreadable' | 'other_opencode'
   /** Oldest first. Meaningless unless `reach` is ok. */
@@ -138,11 +139,11 @@ function settleBy(row: number, facts: TurnFacts, chain: Chain): Verdict {
   const last = chain.answer.at(-1)
   if (!last?.error) return settle(row, 'finished', chain)
   const aborted = last.error.name === 'MessageAbortedError'
-  return settle(row, aborted ? (facts.stopping === 'rejected' ? 'rejected' : 'aborted') : 'failed', chain)
+  return settle(row, aborted ? (isRefusal(facts.stopping) ? 'rejected' : 'aborted') : 'failed', chain)
 }
 
 const howStopped = (facts: TurnFacts): SettledHow =>
-  facts.stopping === 'rejected' ? 'rejected' : facts.stopping === null ? 'interrupted' : 'aborted'
+  isRefusal(facts.stopping) ? 'rejected' : facts.stopping === null ? 'interrupted' : 'aborted'
 
 function settle(row: number, how: SettledHow, chain: Chain): Verdict {
   const last = chain.answer.at(-1)

@@ -73,8 +73,8 @@ interface Concluded<T> {
   readonly turned: Turned<T>
 }
 
-const decide = <T>(
-  { plugin, driving, ticket }: RunContext,
+const decide = async <T>(
+  { plugin, driving, ticket, requests, journal }: RunContext,
   { name, output }: Asked<T>,
   { known, turns }: { known: PromptRecord | null; turns: readonly TurnRecord[] },
 ): Promise<NextTurn<T>> =>
@@ -86,6 +86,7 @@ const decide = <T>(
     continues: known?.continues ?? 0,
     now: driving.clock.now(),
     usageWaitMs: ticket.settings['limits.usageWaitMs'],
+    declined: turns.at(-1)?.stopping === 'declined' ? await requests.declined(journal.at) : 0,
   })
 
 /** The turn's end as the prompt's, when nothing has to be looked at or sent after it. */

@@ -36,7 +36,7 @@ export function peopleCommands(program: Command): void {
 
 const questionsOf = (payload: InboxView['payload']): Questions => (payload as { questions?: Questions } | null)?.questions ?? []
 
-function described({ id, kind, ticketId, actions, payload }: InboxView): readonly string[] {
+function described({ id, kind, ticketId, actions, payload, deadline }: InboxView): readonly string[] {
   const questions = questionsOf(payload).flatMap(({ question, options }) => [
     `    ${question}`,
     ...options.map(({ label, description }) => `      - ${label}${description === '' ? '' : `: ${description}`}`),
@@ -48,7 +48,8 @@ function described({ id, kind, ticketId, actions, payload }: InboxView): readonl
     patterns?: readonly string[]
   }
   const fact = [facts.title, facts.message, facts.permission, facts.patterns?.join(' ')].filter((text) => text !== undefined).join(' ')
-  return [`${ticketId}  ${kind}  ${id}  (${actions.join(', ')})`, ...(fact === '' ? [] : [`    ${fact}`]), ...questions]
+  const until = deadline === undefined ? '' : `  declined at ${new Date(deadline).toISOString()}`
+  return [`${ticketId}  ${kind}  ${id}  (${actions.join(', ')})${until}`, ...(fact === '' ? [] : [`    ${fact}`]), ...questions]
 }
 
 async function oneOf(

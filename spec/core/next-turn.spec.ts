@@ -18,7 +18,7 @@ const said = (text: string, reason: TurnRecord['reason'] = 'first'): Partial<Tur
 const next = (given: readonly TurnRecord[], rules: Partial<RetryRules> = {}, facts: Partial<PromptFacts<{ n: number }>> = {}) =>
   nextTurn({
     ...{ name: 'answer', turns: given, output, rules: { ...DEFAULT_RETRY, structured: 1, keepWorking: 2, ...rules } },
-    ...{ continues: 0, now: 1_000, usageWaitMs: 60_000 },
+    ...{ continues: 0, now: 1_000, usageWaitMs: 60_000, declined: 0 },
     ...facts,
   })
 const broken: Partial<TurnRecord> = {

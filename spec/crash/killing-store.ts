@@ -64,6 +64,8 @@ const WRITES: Record<KillableVerb, boolean> = {
   openGate: true,
   decideGate: true,
   openRequest: true,
+  overdueRequests: false,
+  declined: false,
   claimRequest: true,
   reopenRequest: true,
   closeRequest: true,

@@ -104,6 +104,26 @@ describe('questions on a real OpenCode', (it) => {
     )
   })
 
+  it('that nobody answers in time are declined: the turn ends by it, and the next one in the same session goes on without', async () => {
+    await using live = await startLive(oc, { script: asksOnce, phases: [talk({ answerWindow: 500 })] })
+    const { kernel } = live
+    oc.model.use((request) =>
+      JSON.stringify(request).includes('Nobody answered your question') ? { text: said('Red then') } : asksOnce(request),
+    )
+    const { id: ticketId } = await live.start()
+    const { requestId } = await live.question(ticketId)
+    await live.until(ticketId, (t) => t.status === 'completed')
+    assert.equal(
+      (await live.turns(ticketId)).map((t) => [t.reason, t.how, t.posts]),
+      [
+        ['first', 'rejected', 1],
+        ['declined', 'finished', 1],
+      ],
+    )
+    assert.is(await codeOf(kernel.questions.reply({ ticketId, requestId, answers: [['Red']] })), 'QUESTION_DECLINED')
+    assert.is(live.requests().length, 2)
+  })
+
   it('permissions wait in the same inbox: given, the command runs; refused, the turn ends as rejected', async () => {
     const asksForBash = [{ permission: 'bash', pattern: '*', action: 'ask' }] as const
     const script = stepwise(calls('bash', { command: 'touch given.txt', description: 'touch' }), { text: said('done') })

@@ -233,6 +233,7 @@ export const toInbox = (context: Context, row: Row): InboxRecord => ({
   reason: textOrNull(row, 'reason'),
   actions: json<string[]>(row, 'actions'),
   since: int(row, 'since'),
+  deadline: intOrNull(row, 'deadline'),
   closedAt: intOrNull(row, 'closed_at'),
 })
 

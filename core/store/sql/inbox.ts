@@ -28,6 +28,12 @@ export const inboxVerbs = (context: Context): Verbs => ({
     await batch.runOnInbox(`UPDATE inbox SET state = 'open', answer = NULL WHERE ${REQUEST} AND state = 'claimed'`).commit()
   },
   closeRequest: (input) => closeRequest(context, input),
+  overdueRequests: ({ at }) => list(context, `state = 'open' AND deadline <= :at AND kind IN ('${QUESTION}', '${PERMISSION}')`, { at }),
+  declined: async (ticketId, { phase, attempt }) => {
+    const where = "ticket_id = :ticketId AND phase = :phase AND attempt = :attempt AND how = 'declined'"
+    const [row] = await context.database.all(`SELECT COUNT(*) AS n FROM inbox WHERE ${where}`, { ticketId, phase, attempt })
+    return Number(row?.['n'] ?? 0)
+  },
   storedAnswers: async (ticketId) =>
     list(context, 'ticket_id = :ticketId AND detached = 1 AND answer IS NOT NULL AND carried_at IS NULL', { ticketId }),
   consumeAnswers: async (fence, { at, ids }) => {
@@ -47,7 +53,7 @@ export const inboxVerbs = (context: Context): Verbs => ({
     ),
 })
 
-async function list(context: Context, where: string, args: Record<string, string | null>): Promise<readonly InboxRecord[]> {
+async function list(context: Context, where: string, args: Record<string, string | number | null>): Promise<readonly InboxRecord[]> {
   return (await context.database.all(`SELECT * FROM inbox WHERE ${where} ORDER BY since, rowid`, args)).map((row) => toInbox(context, row))
 }
 
@@ -92,25 +98,26 @@ function decisionOf(decision: Json): { action: string; sha256: string | null } {
 }
 
 async function openRequest(context: Context, fence: Fence, input: Input<'openRequest'>): Promise<void> {
-  const { at, phase, attempt, id, kind, sessionId, directory, payload, actions, opened } = input
+  const { at, phase, attempt, id, kind, sessionId, directory, payload, actions, opened, deadline = null } = input
   const known = await context.database.all(`SELECT 1 FROM inbox WHERE ${ENTRY}`, { ticketId: fence.ticketId, id })
   if (known.length > 0) return
   const batch = fencedBatch(context, 'openRequest', { fence, args: { at, phase, attempt, id } })
   guardAnyStatus(batch, 'a question', CHANGES.cancel.from)
   batch.append([opened], { when: `NOT EXISTS (SELECT 1 FROM inbox WHERE ${ENTRY})` })
   batch.runOnInbox(
-    `INSERT INTO inbox (ticket_id, id, kind, phase, attempt, session_id, directory, payload, state, actions, since)
-     VALUES (:ticketId, :id, :kind, :phase, :attempt, :sessionId, :directory, :payload, 'open', :actions, :at) ON CONFLICT DO NOTHING`,
-    { kind, sessionId, directory: context.directories.store(directory), payload: encode(payload), actions: encode(actions) },
+    `INSERT INTO inbox (ticket_id, id, kind, phase, attempt, session_id, directory, payload, state, actions, since, deadline)
+     VALUES (:ticketId, :id, :kind, :phase, :attempt, :sessionId, :directory, :payload, 'open', :actions, :at, :deadline) ON CONFLICT DO NOTHING`,
+    { kind, sessionId, directory: context.directories.store(directory), payload: encode(payload), actions: encode(actions), deadline },
   )
   await waitForPerson(batch).commit()
 }
 
 async function claimRequest(context: Context, { at, ticketId, id, answer }: Parameters<Verbs['claimRequest']>[0]): Promise<InboxRecord> {
   const refused = async (): Promise<LoopTroopError> => {
-    const answered = `SELECT 1 FROM inbox WHERE ${REQUEST} AND (state = 'claimed' OR answer IS NOT NULL OR how = 'rejected')`
-    const rows = await context.database.all(answered, { ticketId, id })
-    return fail(rows.length > 0 ? 'QUESTION_ANSWERED' : 'QUESTION_UNKNOWN', { ticketId, requestId: id })
+    const answered = `SELECT how FROM inbox WHERE ${REQUEST} AND (state = 'claimed' OR answer IS NOT NULL OR how = 'rejected')`
+    const [row] = await context.database.all(answered, { ticketId, id })
+    const code = row === undefined ? 'QUESTION_UNKNOWN' : row['how'] === 'declined' ? 'QUESTION_DECLINED' : 'QUESTION_ANSWERED'
+    return fail(code, { ticketId, requestId: id })
   }
   const batch = new Batch(context, 'claimRequest', { at, ticketId, id })
   batch.guard(refused, `SELECT state = 'open' FROM inbox WHERE ${REQUEST}`)

@@ -119,6 +119,9 @@ async function settleTurn(
     args: { how, finish: word, text, tokens: encode(tokens), cost, error: encode(error), row: row ?? null },
   })
   const where = `kind IN ('${QUESTION}', '${PERMISSION}') AND session_id = (SELECT session_id FROM turns WHERE turn_id = :turnId)`
+  // What was declined ends as that, whoever tells of its end first.
+  const declined = `${where} AND (SELECT stopping FROM turns WHERE turn_id = :turnId) = 'declined'`
+  if (how === 'rejected') closeEntries(batch, { where: `detached = 0 AND ${declined}`, how: 'declined', reason: 'nobody answered in time' })
   if (how === 'interrupted' || how === 'lost') detachRequests(batch, { where, reason: how })
   else closeEntries(batch, { where: `detached = 0 AND ${where}`, how: 'turn_ended', reason: `the turn ended: ${how}` })
   closeEntries(batch, { where: `kind = '${UNCERTAIN}' AND id = :turnId`, how: 'settled', reason: `the turn is settled: ${how}` })
