@@ -17,6 +17,9 @@ export interface Chance {
   hex(bytes: number): string
 }
 
+/** A timer past it fires at once. Who sleeps longer wakes early and looks again. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
@@ -28,7 +31,7 @@ export const systemClock: Clock = {
         signal?.removeEventListener('abort', end)
         resolve()
       }
-      const timer = setTimeout(end, ms)
+      const timer = setTimeout(end, Math.min(ms, LONGEST_TIMER_MS))
       signal?.addEventListener('abort', end, { once: true })
     }),
 }

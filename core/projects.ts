@@ -1,6 +1,6 @@
 /** Attached projects: each a git repository with its own database. A ticket's id names its project by the key. */
 import path from 'node:path'
-import { fail, messageOf } from './errors.ts'
+import { fail, isCode, messageOf } from './errors.ts'
 import { createEventFeed } from './events/feed.ts'
 import type { EventFeed } from './events/feed.ts'
 import type { PartialFailure, ProjectView } from './kernel-api.ts'
@@ -9,7 +9,7 @@ import type { ProjectRecord } from './store/records.ts'
 import type { AppStore, StoreOpener } from './store/app-store.ts'
 import type { Store } from './store/store.ts'
 import { isFinal } from './ticket.ts'
-import { excludeLocally, inspectRepository } from './workspace/index.ts'
+import { commitOf, excludeLocally, inspectRepository } from './workspace/index.ts'
 
 export interface OpenProject {
   readonly record: ProjectRecord
@@ -130,6 +130,7 @@ export class Projects {
       })
     }
     const { name, defaultBranch } = input
+    if (defaultBranch !== undefined) await assertBranch(record.path, defaultBranch)
     const patch = { ...(name === undefined ? {} : { name }), ...(defaultBranch === undefined ? {} : { defaultBranch }) }
     const updated = await this.#env.app.updateProject({ id: record.id, patch, at: this.#env.clock.now() })
     this.#reopen(record.id, updated)
@@ -168,6 +169,16 @@ export class Projects {
     const old = this.#open.get(oldId)
     this.#open.delete(oldId)
     if (old) this.#open.set(record.id, { ...old, record })
+  }
+}
+
+async function assertBranch(folder: string, revision: string): Promise<void> {
+  try {
+    await commitOf(folder, revision)
+  } catch (error) {
+    throw isCode(error, 'BRANCH_UNKNOWN')
+      ? fail('INVALID_INPUT', { field: 'defaultBranch', problem: `there is no ${revision}` }, error)
+      : error
   }
 }
 

@@ -9,6 +9,7 @@ import { phasesRouter } from './phases.ts'
 import { projectsRouter } from './projects.ts'
 import { questionsRouter } from './questions.ts'
 import { recoveryRouter } from './recovery.ts'
+import { serverRouter } from './server-state.ts'
 import { settingsRouter } from './settings.ts'
 import { ticketsRouter } from './tickets.ts'
 import { router } from './trpc.ts'
@@ -26,5 +27,6 @@ export const appRouter = router({
   inbox: inboxRouter,
   events: eventsRouter,
   recovery: recoveryRouter,
+  server: serverRouter,
 })
 export type AppRouter = typeof appRouter

@@ -2,7 +2,8 @@
 import type { Kernel } from '#core'
 
 export async function* changes<T>(kernel: Kernel, read: () => Promise<T>, signal: AbortSignal): AsyncGenerator<T, void> {
-  const nudges = kernel.inbox.changes(signal)[Symbol.asyncIterator]()
+  const leaving = new AbortController()
+  const nudges = kernel.inbox.changes(AbortSignal.any([signal, leaving.signal]))[Symbol.asyncIterator]()
   // Listening starts before the first reading, so that nothing falls between the two.
   let next = nudges.next()
   let last = ''
@@ -15,6 +16,8 @@ export async function* changes<T>(kernel: Kernel, read: () => Promise<T>, signal
       last = text
     }
   } finally {
+    // A generator that waits for its next value takes no `return` before that: it has to be woken.
+    leaving.abort()
     await nudges.return?.()
   }
 }

@@ -1,7 +1,7 @@
 /** Kernel errors as tRPC errors, and what a client gets to see of any error. The only place that knows both. */
 import { TRPCError } from '@trpc/server'
 import * as v from 'valibot'
-import { asLoopTroopError, LoopTroopError, type ErrorKind } from '#core'
+import { asLoopTroopError, LoopTroopError, type ErrorCode, type ErrorKind } from '#core'
 
 type TrpcCode = TRPCError['code']
 
@@ -50,11 +50,23 @@ export interface ErrorView {
   readonly validation?: readonly { readonly path: string; readonly message: string }[]
 }
 
+/** The input that is wrong, where the kernel's error is about more than inputs. */
+const FIELDS: Partial<Readonly<Record<ErrorCode, string>>> = {
+  PROJECT_NOT_GIT: 'path',
+  PROJECT_NO_COMMIT: 'path',
+  PROJECT_TRACKS_LOOPTROOP: 'path',
+  PIPELINE_UNKNOWN: 'pipeline',
+  GATE_ACTION_UNKNOWN: 'action',
+  GATE_HASH_MISSING: 'expectedContentSha256',
+  BEADS_INVALID: 'payload',
+  NOT_JSON: 'payload',
+}
+
 /** Never a stack: neither of ours nor of a cause. */
 export function viewOf(error: TRPCError): { readonly message: string; readonly view: ErrorView } {
   const { cause } = error
   if (cause instanceof LoopTroopError) {
-    const field = cause.details['field']
+    const field = cause.details['field'] ?? FIELDS[cause.code]
     const view = { looptroopCode: cause.code, hint: cause.hint, details: cause.details }
     return { message: cause.message, view: typeof field === 'string' ? { ...view, field } : view }
   }

@@ -13,6 +13,7 @@ import { bearerOf } from './token.ts'
 import { unlimited, type Ctx } from './trpc.ts'
 
 export const TRPC_PATH = '/trpc'
+const METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST'])
 
 export const isTrpcPath = (url: string | undefined): boolean => /^\/trpc(?:[/?]|$)/.test(url ?? '')
 
@@ -54,6 +55,8 @@ function refusal({ tokenIsRight, throttle }: Door, request: IncomingMessage): TR
     })
   if (!URL.canParse(request.url ?? '', 'http://localhost'))
     return toTrpcError(fail('INVALID_INPUT', { field: 'url', problem: 'is not a URL' }))
+  if (!METHODS.has(request.method ?? ''))
+    return new TRPCError({ code: 'METHOD_NOT_SUPPORTED', message: `${request.method} is not answered here.` })
   const token = bearerOf(request.headers.authorization)
   if (token === null || !tokenIsRight(token)) return toTrpcError(fail('TOKEN_WRONG'))
   try {

@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path'
 import * as v from 'valibot'
 import type { ProjectView } from '#core'
 import { Id, listOf, NoInput, reply, ShortText, some } from './shapes.ts'
@@ -5,7 +6,11 @@ import { procedure, router } from './trpc.ts'
 
 const Project = reply<ProjectView>({ id: v.string(), key: v.string(), name: v.string(), path: v.string(), defaultBranch: v.string() })
 const Key = v.pipe(v.string(), v.regex(/^[A-Z][A-Z0-9]{0,9}$/, 'must be 1 to 10 capital letters or digits, a letter first'))
-const Path = v.pipe(ShortText, v.minLength(1, 'must not be empty'))
+/** The server's folder is not the caller's: a path that is relative to one of them means something else in the other. */
+const Path = v.pipe(ShortText, v.check(isAbsolute, 'must be an absolute path'))
+
+const Pause = v.object({ projectId: v.string(), paused: v.boolean() })
+const ofProject = procedure.input(v.object({ projectId: Id }))
 
 export const projectsRouter = router({
   attach: procedure
@@ -28,4 +33,6 @@ export const projectsRouter = router({
     .input(v.object({ projectId: Id }))
     .output(v.object({ detached: v.literal(true) }))
     .mutation(({ ctx, input }) => ctx.kernel.projects.detach(input.projectId)),
+  pause: ofProject.output(Pause).mutation(({ ctx, input }) => ctx.kernel.projects.pause(input.projectId)),
+  resume: ofProject.output(Pause).mutation(({ ctx, input }) => ctx.kernel.projects.resume(input.projectId)),
 })

@@ -13,6 +13,9 @@ interface Refusal {
   readonly body: string
 }
 
+/** Connections that were told that nothing more is read. */
+const left = new WeakSet<Duplex>()
+
 export function answer(response: ServerResponse, error: TRPCError): void {
   send(response, error, trpcBody)
 }
@@ -24,7 +27,7 @@ export function answerPlainly(response: ServerResponse, error: TRPCError): void 
 
 /** Where there is no response object: an upgrade, or what is no HTTP. */
 export function answerRaw(socket: Duplex, error: TRPCError): void {
-  if (!socket.writable) return void socket.destroy()
+  if (!socket.writable || left.has(socket)) return void socket.destroy()
   const { status, headers, body } = refusalOf(error, trpcBody)
   const head = Object.entries({ ...headers, 'content-length': Buffer.byteLength(body) }).map(
     ([name, value]) => `${name}: ${String(value)}\r\n`,
@@ -52,6 +55,7 @@ const plainBody: Body = (_error, message, { looptroopCode: code, hint, details }
 
 function send(response: ServerResponse, error: TRPCError, body: Body): void {
   const refusal = refusalOf(error, body)
+  if (response.socket) left.add(response.socket)
   response.writeHead(refusal.status, refusal.headers).end(refusal.body)
 }
 

@@ -49,7 +49,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const token = await tokenOf(options.token)
   const limits = limitsOf(options.limits)
   const streams = new Set<ServerResponse>()
-  const timeouts = { headersTimeout: limits.headMs, requestTimeout: limits.requestMs, connectionsCheckingInterval: LOOK_FOR_SLOW_MS }
+  const timeouts = {
+    headersTimeout: limits.headMs,
+    requestTimeout: limits.requestMs,
+    connectionsCheckingInterval: Math.min(LOOK_FOR_SLOW_MS, limits.headMs),
+  }
   const server = createServer(timeouts)
   const door = openDoor(server, { options, limits, token, onExchange: () => cutStreams() })
   server.on('request', httpListener(door)).on('clientError', refuseNonsense)

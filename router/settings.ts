@@ -25,7 +25,13 @@ export const settingsRouter = router({
     .query(({ ctx, input }) => ctx.kernel.settings.get({ scope: input.scope, id: idOf(input) })),
   /** A ticket's are set with tickets.update while it is a draft. */
   update: procedure
-    .input(v.object({ scope: v.picklist(['app', 'project']), ...Of, patch: v.record(v.string(), v.unknown()) }))
+    .input(
+      v.object({
+        scope: v.picklist(['app', 'project']),
+        ...Of,
+        patch: v.record(v.pipe(v.string(), v.minLength(1, 'has no name')), v.unknown()),
+      }),
+    )
     .output(Settings)
     .mutation(({ ctx, input }) => ctx.kernel.settings.update({ scope: input.scope, id: idOf(input), patch: input.patch as SettingsPatch })),
 })

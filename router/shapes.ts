@@ -25,6 +25,8 @@ export const LongText = v.pipe(v.string(), v.maxLength(200_000))
 export const ShortText = v.pipe(v.string(), v.maxLength(10_000))
 export const Limit = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000))
 export const Priority = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(9))
+/** Of an attempt or a revision. */
+export const Version = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(1_000_000))
 export const Sha256 = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'must be a sha256 in hexadecimal'))
 export const Models = v.object({ main: v.optional(ModelSchema), members: v.optional(v.array(ModelSchema)) })
 

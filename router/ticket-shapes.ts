@@ -3,6 +3,7 @@ import * as v from 'valibot'
 import {
   BLOCKED_ACTIONS,
   BRANCH_ENDS,
+  PAUSED_BY,
   RECEIPTS,
   TICKET_STATUSES,
   WAITING_FOR,
@@ -26,6 +27,7 @@ export const Ticket = reply<TicketView>({
   until: some(v.number()),
   phase: orNull(v.string()),
   attempt: orNull(v.number()),
+  paused: some(v.picklist(PAUSED_BY)),
   blocked: some(v.object({ code: v.string(), message: v.string(), hint: v.string(), actions: v.array(v.picklist(BLOCKED_ACTIONS)) })),
   branch: orNull(v.string()),
   baseBranch: orNull(v.string()),

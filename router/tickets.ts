@@ -1,7 +1,22 @@
 import * as v from 'valibot'
 import { TICKET_STATUSES, type Kernel } from '#core'
 import { gateShorthands } from './gates.ts'
-import { Acting, Failures, Id, Limit, listOf, LongText, Models, OfTicket, Priority, reply, ShortText, some, Title } from './shapes.ts'
+import {
+  Acting,
+  Failures,
+  Id,
+  Limit,
+  listOf,
+  LongText,
+  Models,
+  OfTicket,
+  Priority,
+  reply,
+  ShortText,
+  some,
+  Title,
+  Version,
+} from './shapes.ts'
 import { Artifact, ArtifactHead, Attempt, Bead, Deleted, Diff, ErrorOccurrence, Session, Ticket, Turn } from './ticket-shapes.ts'
 import { procedure, router } from './trpc.ts'
 
@@ -42,6 +57,8 @@ export const ticketsRouter = router({
     .output(Ticket)
     .mutation(({ ctx, input }) => ctx.kernel.tickets.resolveTurn(input)),
   release: of.output(Ticket).mutation(({ ctx, input }) => ctx.kernel.tickets.release(input)),
+  pause: of.output(Ticket).mutation(({ ctx, input }) => ctx.kernel.tickets.pause(input)),
+  resume: of.output(Ticket).mutation(({ ctx, input }) => ctx.kernel.tickets.resume(input)),
   delete: procedure
     .input(v.object({ ...Acting, branch: some(v.boolean()) }))
     .output(Deleted)
@@ -50,7 +67,7 @@ export const ticketsRouter = router({
 
   artifacts: of.output(listOf(ArtifactHead)).query(({ ctx, input }) => ctx.kernel.tickets.artifacts(input.ticketId)),
   artifact: procedure
-    .input(v.object({ ...OfTicket, kind: Id, phase: some(Id), attempt: some(v.number()), revision: some(v.number()) }))
+    .input(v.object({ ...OfTicket, kind: Id, phase: some(Id), attempt: some(Version), revision: some(Version) }))
     .output(Artifact)
     .query(({ ctx, input }) => ctx.kernel.tickets.artifact(input)),
   attempts: of.output(listOf(Attempt)).query(({ ctx, input }) => ctx.kernel.tickets.attempts(input.ticketId)),

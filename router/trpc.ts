@@ -1,7 +1,7 @@
 /** The tRPC instance: what a request carries, who may call, and how errors leave. */
 import { initTRPC, TRPCError } from '@trpc/server'
 import { fail, type Kernel } from '#core'
-import { assertShallow } from './depth.ts'
+import { assertSane } from './sane.ts'
 import { toStreamError, toTrpcError, viewOf } from './errors.ts'
 import type { CallKind } from './throttle.ts'
 
@@ -47,7 +47,7 @@ export const procedure = t.procedure.use(async ({ ctx, type, getRawInput, next }
   if (!ctx.authorized) throw toTrpcError(fail('TOKEN_WRONG'))
   try {
     ctx.spend(type === 'mutation' ? 'writes' : 'reads')
-    assertShallow(await getRawInput(), ctx.depth)
+    assertSane(await getRawInput(), ctx.depth)
   } catch (error) {
     throw toTrpcError(error)
   }

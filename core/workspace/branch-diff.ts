@@ -15,5 +15,8 @@ export async function diffOfBranch(repoPath: string, { branch, base, worktree, m
   const place = await lookForPlace({ repoPath, branch, baseCommit: base, worktreePath: worktree })
   if (place !== undefined) return diffTrees(place, { from: base, maxChars })
   const { git } = await openRepository(repoPath)
+  // A ticket that was just started has no branch yet, one that was cleaned up none any more.
+  const found = await git(['show-ref', '--verify', '--quiet', `refs/heads/${branch}`], { codes: [0, 1] })
+  if (found.code !== 0) return { patch: '', stat: '', truncated: false }
   return diffCommits(git, { from: base, to: `refs/heads/${branch}`, maxChars })
 }

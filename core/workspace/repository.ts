@@ -37,7 +37,7 @@ export async function resolveCommit(git: Git, revision: string): Promise<string>
     const { code, stdout } = await git(['rev-parse', '--verify', '--quiet', '--end-of-options', `${name}^{commit}`], { codes: [0, 1, 128] })
     if (code === 0) return stdout.trim()
   }
-  throw fail('GIT_FAILED', { args: `rev-parse ${revision}`, exit: 1, output: `There is no branch or commit ${revision}.` })
+  throw fail('BRANCH_UNKNOWN', { revision })
 }
 
 /** Keeps `.looptroop/` out of git for this clone only; a second call changes nothing. */

@@ -56,7 +56,7 @@ export async function squashBranch(place: Place, options: SquashOptions, clock: 
   try {
     return await squash(place, options, clock)
   } catch (error) {
-    if (isCode(error, 'GIT_FAILED', 'GIT_TIMEOUT'))
+    if (isCode(error, 'GIT_FAILED', 'GIT_TIMEOUT', 'BRANCH_UNKNOWN'))
       throw fail('SQUASH_CONFLICT', { ticketId: place.branch, problem: messageOf(error) }, error)
     throw error
   }

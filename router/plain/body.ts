@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http'
 import { TRPCError } from '@trpc/server'
 import { fail } from '#core'
-import { assertShallow } from '../depth.ts'
+import { assertSane } from '../sane.ts'
 import type { Limits } from '../limits.ts'
 
 /** Undefined for none. */
@@ -16,7 +16,7 @@ export async function readBody(request: IncomingMessage, { body: limit, depth }:
   }
   if (size === 0) return undefined
   const value = parsed(Buffer.concat(chunks).toString())
-  assertShallow(value, depth)
+  assertSane(value, depth)
   return value
 }
 

@@ -36,7 +36,8 @@ const Answers = v.object({ answers: v.array(v.array(ShortText)) })
 const Reason = v.optional(v.object({ reason: some(ShortText) }), {})
 const QUESTIONS = String.raw`/api/tickets/(?<ticketId>[^/]+)/opencode/questions`
 
-const ROUTES: readonly Route[] = [
+/** All of them; specs go through them too. */
+export const ROUTES: readonly Route[] = [
   { method: 'GET', pattern: /^\/api\/health$/, handle: ({ kernel }) => kernel.health() },
   {
     method: 'GET',

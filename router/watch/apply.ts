@@ -12,7 +12,8 @@ export interface Batch {
 
 export function emptyView(ticketId: string): WatchedTicket {
   return {
-    ...{ ticketId, id: null, title: '', pipeline: '', status: draft, waitingFor: null, until: null, branch: null, deleted: false },
+    ...{ ticketId, id: null, title: '', pipeline: '', status: draft, waitingFor: null, until: null, branch: null },
+    ...{ paused: null, deleted: false },
     ...{ phases: [], phase: null, attempt: null, blocked: null, turns: [], beads: [], artifacts: [], todos: [], waiting: [], cost: 0 },
   }
 }
@@ -62,6 +63,8 @@ const CHANGES: Changes = {
     return { status, waitingFor, until, ...(status === blocked ? {} : { blocked: null }) }
   },
   'ticket.blocked': (_view, { code, message, hint, actions }) => ({ blocked: { code, message, hint, actions } }),
+  'ticket.paused': (_view, { by }) => ({ paused: by }),
+  'ticket.resumed': () => ({ paused: null }),
   'ticket.deleted': () => ({ deleted: true }),
   'phase.entered': (_view, { phase, attempt }) => ({ phase, attempt }),
   'turn.intended': (view, { turnId, phase, attempt, prompt, model }) =>

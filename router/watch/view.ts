@@ -1,5 +1,5 @@
 /** A ticket as somebody who looks at it sees it: what `client.watch` yields. Every change makes new objects on its way up. */
-import type { BlockedAction, EventData, TicketStatus, WaitingFor } from '#core/events'
+import type { BlockedAction, EventData, PausedBy, TicketStatus, WaitingFor } from '#core/events'
 
 export interface WatchedPart {
   readonly partId: string
@@ -55,6 +55,8 @@ export interface WatchedTicket {
   readonly waiting: readonly WatchedRequest[]
   /** Of all settled turns; a turn whose cost is not known counts as nothing. */
   readonly cost: number
+  /** By whose pause it rests. */
+  readonly paused: PausedBy | null
   /** Somebody deleted it: nothing follows. */
   readonly deleted: boolean
 }

@@ -7,6 +7,7 @@ import { startServer, tokenOf } from '../../router/index.ts'
 import { describe } from '../helpers/suite.ts'
 import { tempFolder } from '../helpers/temp-folder.ts'
 import { fakeKernel, HEALTH } from './fake-kernel.ts'
+import { head, raw, UPGRADE } from './raw.ts'
 import { ask, knock, serve, TOKEN } from './wire.ts'
 
 const kernel = fakeKernel({ health: async () => HEALTH })
@@ -43,16 +44,36 @@ describe('who may come in', (it) => {
       'localhost.evil.com',
       '127.0.0.1.nip.io',
       'localhost@evil.com',
+      '[::ffff:127.0.0.1].evil',
+      '[::ffff:127.0.0.1]',
+      '[::1].evil',
+      '0',
+      '0.0.0.0',
+      '127.0.0.1:0',
+      'localhost:65536',
+      'localhost:',
+      'localhost:x',
+      'localhost.',
       '',
     ]
     for (const host of strangers) {
-      for (const path of [CHECK, SSE, '/']) {
-        const refused = await ask(server, path, { headers: { host } })
-        assert.equal([refused.status, refused.json.error?.data['looptroopCode']], [403, 'HOST_REFUSED'], `${host} at ${path}`)
+      for (const path of [CHECK, SSE, '/api/health', '/']) {
+        const refused = await ask(server, path, { headers: { host, accept: path === SSE ? 'text/event-stream' : undefined } })
+        assert.is(refused.status, 403, `${host} at ${path}`)
+        assert.match(refused.text, '"HOST_REFUSED"')
       }
       if (host !== '') assert.is(await knock(server, { headers: { host } }), '403', host)
     }
-    assert.is((await ask(server, CHECK, { headers: { host: undefined } })).status, 400, 'no host at all is refused by node')
+    const bearer = `authorization: Bearer ${TOKEN}`
+    for (const path of [CHECK, SSE, '/api/health']) {
+      assert.is((await ask(server, path, { headers: { host: undefined } })).status, 400, 'without a host it is no HTTP/1.1')
+      using old = await raw(server, head(`GET ${path} HTTP/1.0`, bearer))
+      assert.match(await old.ended, /^HTTP\/1\.1 403 [^]*HOST_REFUSED/)
+    }
+    for (const host of [[], ['host:'], ['host: evil.com', 'host: localhost']]) {
+      using upgrade = await raw(server, head('GET /trpc HTTP/1.1', ...host, ...UPGRADE.slice(2)))
+      assert.match(await upgrade.ended, /^HTTP\/1\.1 (?:400|403) /, host.join())
+    }
   })
 
   it('trusts pages from loopback and those it was told of', async () => {
@@ -69,6 +90,12 @@ describe('who may come in', (it) => {
       'http://localhost.evil.com',
       'http://evil.com#@localhost',
       'file://',
+      'http://localhost:0',
+      'http://127.0.0.1:99999',
+      'http://[::ffff:127.0.0.1].evil',
+      'http://0x7f.1',
+      'http://127.evil.com',
+      '',
     ]) {
       for (const path of [CHECK, SSE]) {
         const refused = await ask(server, path, { headers: { origin } })
