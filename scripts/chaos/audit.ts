@@ -20,12 +20,14 @@ interface Audited {
   readonly hits: Hits
   /** OpenCode's sessions that tickets own. */
   readonly owned: Set<string>
+  /** What the log says of each session's turns. */
+  readonly told: Map<string, string[]>
 }
 
 /** While server and OpenCode still run; processes are looked at after they were stopped (`auditProcesses`). */
 export async function audit(stage: Stage, person: Person, hits: Hits): Promise<Findings> {
   const findings: Findings = { lost: [], twice: [], gaps: [], orphans: [] }
-  const audited = { stage, findings, hits, owned: new Set<string>() }
+  const audited = { stage, findings, hits, owned: new Set<string>(), told: new Map<string, string[]>() }
   for (const followed of person.tickets.values()) await auditTicket(audited, followed)
   auditModel(audited)
   await auditOpencode(audited)
@@ -78,9 +80,13 @@ function countRow(rows: Hits['rows'], event: DurableEvent): void {
   if (event.type === 'turn.uncertain') count(rows, event.data.problem.includes('user message') ? 10 : 3)
 }
 
-async function auditTurns({ stage, findings }: Audited, ticketId: string): Promise<void> {
-  for (const turn of await stage.client.tickets.turns.query({ ticketId }))
-    if (turn.receipt !== 'settled') findings.lost.push(`${ticketId}: turn ${turn.turnId} is ${turn.receipt}`)
+async function auditTurns({ stage, findings, told }: Audited, ticketId: string): Promise<void> {
+  for (const turn of await stage.client.tickets.turns.query({ ticketId })) {
+    const { sessionId, turnId, reason, how, posts, startedAt, settledAt } = turn
+    const line = `${ticketId} ${turn.prompt} ${turnId} ${reason}: ${how} after ${posts} POSTs, ${startedAt} to ${settledAt}`
+    told.set(sessionId, [...(told.get(sessionId) ?? []), line])
+    if (turn.receipt !== 'settled') findings.lost.push(`${ticketId}: turn ${turnId} is ${turn.receipt}`)
+  }
 }
 
 /** One after the other in a slot: the next is made when the last is over. */
@@ -109,13 +115,14 @@ async function auditBranch({ findings }: Audited, { ticketId, repo }: Followed, 
 }
 
 /** A step of a turn = (session, messages of the user so far, tool results since): the model is asked it once. */
-function auditModel({ stage, findings }: Audited): void {
+function auditModel({ stage, findings, told }: Audited): void {
   const steps = new Map<string, number>()
   for (const { sessionId, messages, toolResults } of stage.model.requests) {
     const step = `${sessionId} turn ${messages.filter((m) => m.role === 'user').length} step ${toolResults.length + 1}`
     steps.set(step, (steps.get(step) ?? 0) + 1)
   }
-  for (const [step, times] of steps) if (times > 1) findings.twice.push(`the model was asked ${times} times: ${step}`)
+  for (const [step, times] of steps)
+    if (times > 1) findings.twice.push(`the model was asked ${times} times: ${step} (${told.get(step.split(' ')[0] ?? '')?.join('; ')})`)
 }
 
 async function auditOpencode({ stage, findings, owned }: Audited): Promise<void> {

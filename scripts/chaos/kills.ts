@@ -1,5 +1,6 @@
-/** The kills: at seeded moments, of the server, of OpenCode, of both. One while nothing works does not count. */
+/** The kills: at seeded moments or aimed at rare ones, of the server, of OpenCode, of both. One while nothing works does not count. */
 import { systemClock } from '#core'
+import { openAims } from './aims.ts'
 import { MEDDLINGS, meddle } from './foreign.ts'
 import { count, peek } from './peek.ts'
 import type { Hits } from './peek.ts'
@@ -16,47 +17,63 @@ export interface KillOptions {
   readonly say: (line: string) => void
 }
 
-type Victim = 'server' | 'opencode' | 'both'
+export type Victim = 'server' | 'opencode' | 'both'
 const WEIGHTS: Readonly<Record<Victim, number>> = { server: 60, opencode: 20, both: 20 }
 /** Short, so that a recovery is killed as well; long, so that work comes somewhere in between. */
 const PAUSES_MS = { short: [50, 1_500], long: [2_000, 10_000] } as const
 /** How often another client of OpenCode does something before a kill. */
-const MEDDLE_SHARE = 0.15
+const MEDDLE_SHARE = 0.2
 const PAUSES = { short: 45, long: 55 } as const
 
 export async function killAway({ stage, person, random, kills, hits, say }: KillOptions): Promise<Readonly<Record<Victim, number>>> {
   const done: Record<Victim, number> = { server: 0, opencode: 0, both: 0 }
+  await using aims = openAims(stage)
   for (let n = 0; n < kills;) {
-    const victim = random.pick(WEIGHTS)
-    const meddling = random.next() < MEDDLE_SHARE ? random.pick(MEDDLINGS) : null
     const [least, most] = PAUSES_MS[random.pick(PAUSES)]
     await systemClock.sleep(random.between(least, most))
-    const meddled = meddling && (await meddle(stage, meddling))
-    if (meddled) say(`       another client ${meddled}`)
-    if (meddled) await systemClock.sleep(random.between(0, 4_000))
+    if (random.next() < MEDDLE_SHARE) await disturb({ stage, person, random, say })
+    const aim = aims.next(random)
+    const victim = random.pick(WEIGHTS)
+    const restartAfterMs = random.between(0, 1_000)
     const working = await person.working()
     const pid = stage.opencodePid()
     if (working.length === 0 || pid === null) continue
-    await strike(stage, { victim, pid, restartAfterMs: random.between(0, 1_000), hits })
+    const struck = aim ? await aims.take(aim) : await strike(stage, { victim, pid, hits })
+    if (struck !== 'opencode') await comeBack(stage, { hits, restartAfterMs })
+    if (struck === null) continue
     n += 1
-    done[victim] += 1
-    say(`${n}/${kills} ${victim}, while ${working.map((t) => `${t.id} ${t.phase}`).join(', ')}`)
+    done[struck] += 1
+    say(`${n}/${kills} ${struck}${aim ? ` at a turn that is ${aim}` : ''}, while ${working.map((t) => `${t.id} ${t.phase}`).join(', ')}`)
   }
   return done
+}
+
+/** Before some kills: another client of OpenCode does something, or the person will not answer. */
+async function disturb({ stage, person, random, say }: Pick<KillOptions, 'stage' | 'person' | 'random' | 'say'>): Promise<void> {
+  const what = random.pick({ ...MEDDLINGS, reject: 1 })
+  const done = what === 'reject' ? person.rejectNext() : await meddle(stage, what)
+  if (what === 'reject') say('       the person will reject the next question')
+  if (done) say(`       another client ${done}`)
+  if (done) await systemClock.sleep(random.between(0, 4_000))
 }
 
 interface Strike {
   readonly victim: Victim
   readonly pid: number
-  readonly restartAfterMs: number
   readonly hits: Hits
 }
 
-async function strike(stage: Stage, { victim, pid, restartAfterMs, hits }: Strike): Promise<void> {
+/** At this moment, whatever it is. */
+async function strike(stage: Stage, { victim, pid, hits }: Strike): Promise<Victim> {
   if (victim === 'opencode') await notePosted(stage, hits)
   if (victim !== 'server') process.kill(pid, 'SIGKILL')
-  if (victim === 'opencode') return
-  await stage.killServer()
+  if (victim !== 'opencode') await stage.killServer()
+  return victim
+}
+
+/** Nothing to do for a server that lives. */
+async function comeBack(stage: Stage, { hits, restartAfterMs }: { hits: Hits; restartAfterMs: number }): Promise<void> {
+  if (stage.serverRuns()) return
   await peek(stage.dataDir, hits)
   await systemClock.sleep(restartAfterMs)
   await stage.startServer()

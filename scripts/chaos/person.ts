@@ -9,8 +9,10 @@ export interface Person {
   working(): Promise<readonly TicketView[]>
   /** No new tickets from now on; resolves when all are completed, or `limitMs` is over. */
   finish(limitMs: number): Promise<void>
+  /** The next question is rejected instead of answered. */
+  rejectNext(): void
   readonly tickets: ReadonlyMap<string, Followed>
-  readonly counts: Readonly<Record<'retried' | 'answered' | 'approved' | 'abandoned', number>>
+  readonly counts: Readonly<Record<'retried' | 'answered' | 'rejected' | 'approved' | 'abandoned', number>>
   /** What a call said that was no mere lost connection. */
   readonly surprises: readonly string[]
   stop(): Promise<void>
@@ -35,12 +37,13 @@ export async function startPerson(client: LoopTroopClient, repos: readonly strin
 
 class ChaosPerson implements Person {
   readonly tickets = new Map<string, Followed>()
-  readonly counts = { retried: 0, answered: 0, approved: 0, abandoned: 0 }
+  readonly counts = { retried: 0, answered: 0, rejected: 0, approved: 0, abandoned: 0 }
   readonly surprises: string[] = []
   readonly #client: LoopTroopClient
   readonly #stopping = new AbortController()
   readonly #lanes: Promise<void>[] = []
   #finishing = false
+  #rejecting = false
 
   constructor(client: LoopTroopClient) {
     this.#client = client
@@ -54,6 +57,10 @@ class ChaosPerson implements Person {
   async working(): Promise<readonly TicketView[]> {
     const { items } = await this.#client.tickets.list.query({ status: 'running' })
     return items
+  }
+
+  rejectNext(): void {
+    this.#rejecting = true
   }
 
   async finish(limitMs: number): Promise<void> {
@@ -123,7 +130,11 @@ class ChaosPerson implements Person {
       await tickets.approve.mutate({ ticketId, gateId: id, actionId: `approve:${id}`, expectedContentSha256: contentSha256 })
       this.counts.approved += 1
     }
-    if (kind === 'question') {
+    if (kind === 'question' && this.#rejecting) {
+      await questions.reject.mutate({ ticketId, requestId: id })
+      this.#rejecting = false
+      this.counts.rejected += 1
+    } else if (kind === 'question') {
       await questions.reply.mutate({ ticketId, requestId: id, answers: [['Plain letters']] })
       this.counts.answered += 1
     }

@@ -27,8 +27,9 @@ export interface Stage extends AsyncDisposable {
   readonly client: LoopTroopClient
   /** Resolves when it answers. */
   startServer(): Promise<void>
-  /** Resolves when it is gone. */
-  killServer(): Promise<void>
+  /** Resolves when it is gone: true. `by` kills it instead, at its moment, and says whether it did. */
+  killServer(by?: Killer): Promise<boolean>
+  serverRuns(): boolean
   /** As a person stops it. */
   stopServer(): Promise<void>
   /** Null when it is not running. */
@@ -38,6 +39,9 @@ export interface Stage extends AsyncDisposable {
   /** The server ended though nobody killed it. */
   readonly deaths: readonly string[]
 }
+
+/** Of the process with this id. */
+export type Killer = (pid: number) => Promise<boolean>
 
 const SERVE = fileURLToPath(new URL('../serve.ts', import.meta.url))
 const TOKEN = 'chaos-token-of-this-run'
@@ -60,12 +64,13 @@ export async function openStage(tickets: number, keep: boolean): Promise<Stage> 
   return {
     ...{ folder, dataDir, repos, model, client, opencodePid, deaths: server.deaths },
     startServer: server.start,
-    killServer: () => server.end('SIGKILL'),
-    stopServer: () => server.end('SIGTERM'),
+    killServer: (by = at('SIGKILL')) => server.end(by),
+    serverRuns: server.runs,
+    stopServer: async () => void (await server.end(at('SIGTERM'))),
     processes: () => processesIn(folder),
     [Symbol.asyncDispose]: async () => {
       await client.close()
-      await server.end('SIGKILL')
+      await server.end(at('SIGKILL'))
       const pid = opencodePid()
       if (pid !== null) signalGroup(pid)
       await model.close()
@@ -74,6 +79,11 @@ export async function openStage(tickets: number, keep: boolean): Promise<Stage> 
     },
   }
 }
+
+const at =
+  (signal: NodeJS.Signals): Killer =>
+  (pid) =>
+    Promise.resolve(process.kill(pid, signal))
 
 /** HOME and XDG folders of its own, with OpenCode's configuration in it: as of a person whose only provider is the model. */
 async function homeEnvironment(folder: string, modelUrl: string): Promise<NodeJS.ProcessEnv> {
@@ -97,7 +107,8 @@ interface ServerOptions {
 }
 interface ServerProcess {
   readonly start: () => Promise<void>
-  readonly end: (signal: NodeJS.Signals) => Promise<void>
+  readonly end: (by: Killer) => Promise<boolean>
+  readonly runs: () => boolean
   readonly deaths: readonly string[]
 }
 
@@ -115,15 +126,17 @@ function serverProcess({ folder, env, client }: ServerOptions): ServerProcess {
     await answering(client, () => child !== started || started.exitCode !== null)
     if (started.exitCode !== null) throw new Error(`the server ended with ${started.exitCode} at its start; see server.log`)
   }
-  const end = async (signal: NodeJS.Signals): Promise<void> => {
+  const end = async (by: Killer): Promise<boolean> => {
     const ending = child
-    child = null
-    if (!ending || ending.exitCode !== null || ending.signalCode !== null) return
+    if (!ending?.pid || ending.exitCode !== null || ending.signalCode !== null) return false
     const gone = new Promise((resolve) => ending.once('exit', resolve))
-    ending.kill(signal)
-    await gone
+    child = null
+    if (await by(ending.pid)) await gone
+    else if (ending.exitCode === null && ending.signalCode === null) child = ending
+    else deaths.push('ended by itself while a moment to kill it was waited for')
+    return child === null
   }
-  return { start, end, deaths }
+  return { start, end, deaths, runs: () => child !== null }
 }
 
 async function answering(client: LoopTroopClient, givenUp: () => boolean): Promise<void> {
