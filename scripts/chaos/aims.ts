@@ -1,0 +1,87 @@
+/** What random moments hardly ever meet: states of a turn that last a millisecond, or that need a cause. */
+import { fork } from 'node:child_process'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Met, Order } from './door.ts'
+import { meddle } from './foreign.ts'
+import type { Random } from './random.ts'
+import type { Stage } from './stage.ts'
+
+/** A turn's receipt; `settled`: its prompt is not recorded yet. */
+export const AIMS = ['intended', 'sent', 'settled', 'uncertain'] as const
+export type Aim = (typeof AIMS)[number]
+
+/** Each is taken so often in a run of a hundred; of the kills this share at most. */
+const TIMES = 5
+const SHARE = 0.3
+const LIMIT_MS = 20_000
+
+/** The moments, as conditions on a project's database. */
+const MOMENTS = {
+  intended: "EXISTS (SELECT 1 FROM turns WHERE receipt = 'intended')",
+  sent: "EXISTS (SELECT 1 FROM turns WHERE receipt = 'sent' AND posts = 1)",
+  uncertain: "EXISTS (SELECT 1 FROM turns WHERE receipt = 'uncertain')",
+  settled: `EXISTS (SELECT 1 FROM tickets k
+    JOIN prompts p ON p.ticket_id = k.id AND p.phase = k.phase AND p.attempt = k.attempt AND p.state = 'open'
+    JOIN turns t ON t.ticket_id = k.id AND t.phase = k.phase AND t.attempt = k.attempt AND t.prompt = p.name
+    WHERE k.status = 'running' GROUP BY p.rowid HAVING SUM(t.receipt <> 'settled') = 0)`,
+} as const
+
+export interface Aims extends AsyncDisposable {
+  /** What the next kill is aimed at; null: nothing, it comes at a random moment. */
+  next(random: Random): Aim | null
+  /** Kills there: `met` says which were killed, null when the moment did not come. */
+  take(aim: Aim): Promise<'server' | 'both' | null>
+  readonly taken: Readonly<Record<Aim, number>>
+}
+
+export function openAims(stage: Stage): Aims {
+  const taken = Object.fromEntries(AIMS.map((aim) => [aim, 0])) as Record<Aim, number>
+  const door = fork(fileURLToPath(new URL('door.ts', import.meta.url)), { execArgv: ['--import', 'tsx'] })
+  const meet = (order: Omit<Order, 'databases' | 'limitMs'>): Promise<boolean> =>
+    new Promise((resolve, reject) => {
+      door.once('message', ({ met }: Met) => resolve(met))
+      door.once('error', reject)
+      door.send({
+        ...order,
+        databases: stage.repos.map((repo) => path.join(repo, '.looptroop', 'looptroop.db')),
+        limitMs: LIMIT_MS,
+      } satisfies Order)
+    })
+  const strike = async (moment: keyof typeof MOMENTS, both = false): Promise<'server' | 'both' | null> => {
+    const opencode = both ? stage.opencodePid() : null
+    const first = opencode === null ? [] : [opencode]
+    const met = await stage.killServer((pid) => meet({ when: MOMENTS[moment], kill: [...first, pid] }))
+    return met ? (both ? 'both' : 'server') : null
+  }
+  const acts: Readonly<Record<Aim, () => Promise<'server' | 'both' | null>>> = {
+    intended: () => strike('intended'),
+    sent: () => strike('sent', true),
+    settled: () => strike('settled'),
+    // Somebody writes into the session, and OpenCode dies before it has answered anything: nobody can tell what came of it.
+    uncertain: async () => {
+      const pid = (await meddle(stage, 'wrote into the session')) && stage.opencodePid()
+      if (!pid) return null
+      process.kill(pid, 'SIGKILL')
+      return strike('uncertain')
+    },
+  }
+  return {
+    taken,
+    next: (random) => {
+      const open = AIMS.filter((aim) => taken[aim] < TIMES)
+      if (open.length === 0 || random.next() >= SHARE) return null
+      return random.pick(Object.fromEntries(open.map((aim) => [aim, 1])) as Record<Aim, number>)
+    },
+    take: async (aim) => {
+      const met = await acts[aim]()
+      if (met) taken[aim] += 1
+      return met
+    },
+    [Symbol.asyncDispose]: async () => {
+      const gone = new Promise((resolve) => door.once('exit', resolve))
+      door.kill('SIGKILL')
+      await gone
+    },
+  }
+}
