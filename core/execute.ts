@@ -27,6 +27,8 @@ export interface ExecuteEnv {
   readonly turnPlaces: Places
   /** The ticket's own place, given away while a person is asked. */
   readonly place: Place
+  /** A pause holds the ticket: what is under way is finished, nothing new begins. */
+  readonly rests: () => boolean
   readonly assertModel: RunContext['assertModel']
   /** Most tickets that may hold the project's execution lease at once. */
   readonly exclusiveLimit: number
@@ -71,12 +73,13 @@ async function runPhase(
     plugin,
     ticket,
     workspace,
-    journal: await Journal.load(driving, at),
+    journal: await Journal.load(driving, at, env.rests),
     requests: new Requests(driving, windowOf(plugin, ticket)),
     turnPlace: (work) => env.turnPlaces.hold(driving.signal, (turn) => work((on) => (turn.pause(on), env.place.pause(on)))),
     assertModel: env.assertModel,
   }
   const end = await runPlugin(run)
+  if (end.kind === 'parked' && end.resting === true) return 'rest'
   if (end.kind === 'parked') {
     const { waitingFor, until } = end
     const parked = await driving.store.park(driving.fence, {

@@ -3,6 +3,7 @@ import { observeRecovery } from './calls/recovery.ts'
 import { messageOf } from './errors.ts'
 import { thisProcess } from './leases.ts'
 import type { Chance, Clock } from './ports.ts'
+import { Pauses } from './pauses.ts'
 import { Projects } from './projects.ts'
 import { resolveSettings } from './settings.ts'
 import type { OpenProject } from './projects.ts'
@@ -16,6 +17,7 @@ export interface Inspection {
   readonly projects: readonly {
     readonly record: ProjectRecord
     readonly stats: Readonly<Record<string, number>>
+    readonly paused: boolean
     /** Tickets that are over: their branches, and when they ended (epoch milliseconds). */
     readonly finished: readonly { readonly id: string; readonly branch: string | null; readonly endedAt: number }[]
     /** Of these, branches that are still there. */
@@ -28,6 +30,8 @@ export interface Inspection {
   readonly recovery: RecoveryReport
   /** What the last start found and did; null when none was finished. */
   readonly lastStart: RecoveryReport | null
+  /** The server as a whole is. */
+  readonly paused: boolean
   /** How long a ticket is over before it is cleared away; null: never. */
   readonly cleanupAfterMs: number | null
   /** The app database itself could not be opened. */
@@ -43,7 +47,7 @@ export async function inspectStores(options: {
   const { stores, clock, chance } = options
   const none: RecoveryReport = { at: clock.now(), tickets: [], opencode: 'not asked', sessions: [], counts: {}, problems: [] }
   const app = await stores.openApp(options.databaseUrl).catch(messageOf)
-  if (typeof app === 'string') return { projects: [], recovery: none, lastStart: null, cleanupAfterMs: null, problem: app }
+  if (typeof app === 'string') return { projects: [], recovery: none, lastStart: null, paused: false, cleanupAfterMs: null, problem: app }
   const projects = new Projects({ app, stores, clock, chance })
   try {
     await projects.openAll()
@@ -52,7 +56,7 @@ export async function inspectStores(options: {
     const kept = await app.meta('recovery')
     const cleanupAfterMs = resolveSettings([['app', await app.settings()]]).values['cleanup.finishedMs']
     const lastStart = kept === null ? null : (JSON.parse(kept) as RecoveryReport)
-    return { projects: found, recovery, lastStart, cleanupAfterMs, problem: null }
+    return { projects: found, recovery, lastStart, paused: await new Pauses({ app, clock }).server(), cleanupAfterMs, problem: null }
   } finally {
     await projects.close()
     await app.close()
@@ -67,5 +71,13 @@ async function inspectProject({ record, store }: OpenProject): Promise<Inspectio
   const there = new Set(await ticketBranches(record.path).catch((): readonly string[] => []))
   const branches = finished.flatMap(({ branch }) => (branch !== null && there.has(branch) ? [branch] : []))
   const pendingAborts = (await store.pendingAborts()).map((s) => s.sessionId ?? s.nonce)
-  return { record, stats: await store.stats(), finished, branches, pendingAborts, failedNudges: await store.failedNudges() }
+  return {
+    record,
+    stats: await store.stats(),
+    paused: await store.projectPaused(),
+    finished,
+    branches,
+    pendingAborts,
+    failedNudges: await store.failedNudges(),
+  }
 }

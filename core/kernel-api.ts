@@ -10,7 +10,7 @@ import type { Health, ModelCatalogue, Tokens } from './opencode/adapter.ts'
 import type { RecoveryReport } from './recovery.ts'
 import type { Settings, SettingSource, SettingsPatch } from './settings.ts'
 import type { ArtifactRecord, InboxKind, ProjectRecord, Slot, TurnRecord } from './store/records.ts'
-import type { Blocked, TicketStatus, WaitingFor } from './ticket.ts'
+import type { Blocked, PausedBy, TicketStatus, WaitingFor } from './ticket.ts'
 import type { TicketCalls, TidyReport } from './ticket-calls.ts'
 
 export type { Acting, DeletedTicket, GateSubmission, TicketCalls, TidyReport } from './ticket-calls.ts'
@@ -30,6 +30,8 @@ export interface TicketView {
   readonly phase: string | null
   readonly attempt: number | null
   readonly blocked?: Pick<Blocked, 'code' | 'message' | 'hint' | 'actions'>
+  /** By whose pause it rests. */
+  readonly paused?: PausedBy
   readonly branch: string | null
   readonly baseBranch: string | null
   readonly baseCommit: string | null
@@ -38,6 +40,15 @@ export interface TicketView {
   readonly updatedAt: number
 }
 export type ProjectView = Pick<ProjectRecord, 'id' | 'key' | 'name' | 'path' | 'defaultBranch'>
+export interface ProjectPause {
+  readonly projectId: string
+  readonly paused: boolean
+}
+export interface ServerView {
+  readonly paused: boolean
+  /** Tickets that this server is working on at this moment; none of a paused server: it is drained. */
+  readonly busy: readonly string[]
+}
 export interface PartialFailure {
   readonly projectId: string
   readonly code: string
@@ -155,6 +166,15 @@ export interface Kernel {
       defaultBranch?: string | undefined
     }): Promise<ProjectView>
     detach(projectId: string): Promise<{ detached: true }>
+    /** All its tickets, those that come later too. */
+    pause(projectId: string): Promise<ProjectPause>
+    resume(projectId: string): Promise<ProjectPause>
+  }
+  /** The server as a whole. Paused it drains: what is under way is finished, nothing new begins; a restart changes nothing about it. */
+  readonly server: {
+    status(): Promise<ServerView>
+    pause(): Promise<ServerView>
+    resume(): Promise<ServerView>
   }
   readonly settings: {
     /** `ticket`: the pinned ones of a started ticket, the resolved ones of a draft. `id` is the project or ticket. */

@@ -20,9 +20,11 @@ import { Projects, worktreePath } from './projects.ts'
 import type { OpenProject } from './projects.ts'
 import { createHealth } from './calls/health.ts'
 import { eventCalls } from './calls/events.ts'
+import { projectPauses, serverCalls } from './calls/pauses.ts'
 import { settingCalls } from './calls/settings.ts'
 import type { Settings } from './settings.ts'
 import type { StoreOpener } from './store/app-store.ts'
+import { Pauses } from './pauses.ts'
 import { pipelineViews } from './views.ts'
 import { Worker } from './worker.ts'
 import type { WorkerEnv } from './worker.ts'
@@ -47,19 +49,20 @@ export interface KernelOptions {
 
 /** Opens the databases and looks at what an earlier process left; starts no work: `loop()` or `tick()` does. */
 export async function createKernel(options: KernelOptions): Promise<Kernel> {
-  const { opencode, registry, clock = systemClock, chance = systemChance } = options
+  const { opencode, registry, clock = systemClock, chance = systemChance, log = () => {} } = options
   const parts = await openParts({ ...options, clock, chance })
-  const { projects, settings, models, startUp, worker, house, nudges, clear } = parts
+  const { projects, settings, models, startUp, worker, house, nudges, clear, pauses } = parts
   const { adapter } = opencode
   const stopping = new AbortController()
   return {
     version: options.version,
     health: createHealth({ version: options.version, opencode, projects, startUp }),
     models: { list: ({ scope }) => models.list(scope), refresh: () => models.refresh() },
-    projects: projectCalls(projects),
+    projects: { ...projectCalls(projects), ...projectPauses({ projects, worker, pauses, clock }) },
+    server: serverCalls({ projects, worker, pauses, log }),
     settings: settings.calls,
     phases: () => pipelineViews(registry),
-    tickets: ticketCalls({ projects, registry, models, worker, adapter, clock, chance, clear, settingsFor: settings.forTicket }),
+    tickets: ticketCalls({ projects, registry, models, worker, adapter, clock, chance, clear, pauses, settingsFor: settings.forTicket }),
     ...inboxCalls({ projects, worker, adapter, clock }),
     events: eventCalls(projects),
     recovery: () => startUp.report,
@@ -90,12 +93,13 @@ async function openParts(options: KernelOptions & { clock: Clock; chance: Chance
   const startUp = await StartUp.observe({ projects, opencode, leases, clock, me, save })
   const workspaceOf = workspaces(clock, opencode.adapter)
   const shared = { projects, clock, log, appSettings: settings.app }
-  const worker = new Worker({ ...shared, leases, startUp, registry, opencode, models, chance, workspaceOf })
+  const pauses = new Pauses({ app, clock })
+  const worker = new Worker({ ...shared, pauses, leases, startUp, registry, opencode, models, chance, workspaceOf })
   const clear: ClearEnv = { adapter: opencode.adapter, removeWorktree: (project, ticket) => workspaceOf(project, ticket).remove() }
   const house = new HouseKeeping({ ...shared, worker, clear, ready: () => startUp.done })
   const targetOf = async (project: OpenProject): Promise<Settings['notify']> => (await settings.forProject(project)).notify
   const nudges = new Nudges({ ...shared, targetOf, deliver: options.deliver ?? deliverNudge })
-  return { app, projects, settings, models, startUp, worker, house, nudges, clear }
+  return { app, projects, settings, models, startUp, worker, house, nudges, clear, pauses }
 }
 
 /** Runs end first, then the databases close, whatever the runs' end brought. */

@@ -6,7 +6,7 @@
 import type { ReconnectClass } from './sessions/ownership.ts'
 import type { InboxRecord, LeaseRecord, SessionRecord, TurnRecord } from './store/records.ts'
 import { isBlocked, isDraft, isFinal, isRunning, isWaiting } from './ticket.ts'
-import type { Ticket } from './ticket.ts'
+import type { PausedBy, Ticket } from './ticket.ts'
 
 export interface TicketFacts {
   readonly ticket: Ticket
@@ -70,14 +70,23 @@ export function countRecovery(items: readonly RecoveryItem[]): Readonly<Record<s
 }
 
 function foundIn({ ticket, lease, leaseDead, now }: TicketFacts): string {
-  const words = isWaiting(ticket) ? `${ticket.status} for ${ticket.waitingFor}` : ticket.status
+  const words = `${statusWords(ticket)}${ticket.heldBy === null || isFinal(ticket) ? '' : `, paused (${ticket.heldBy})`}`
   if (!lease || lease.expiresAt <= now) return words
   return `${words}, driven by ${lease.host}/${lease.pid}${leaseDead ? ' (which is gone)' : ''}`
+}
+
+const statusWords = (ticket: Ticket): string => (isWaiting(ticket) ? `${ticket.status} for ${ticket.waitingFor}` : ticket.status)
+
+const RESUME: Record<PausedBy, string> = {
+  ticket: 'looptroop resume TICKET goes on',
+  project: 'looptroop resume --project KEY goes on',
+  server: 'looptroop resume --server goes on',
 }
 
 function doesWith({ ticket, turns, lease, leaseDead, now }: TicketFacts): string {
   if (isDraft(ticket) || isFinal(ticket)) return 'nothing'
   if (lease && lease.expiresAt > now && !leaseDead) return 'nothing: another process drives it'
+  if (ticket.heldBy !== null && turns.length === 0) return `nothing: it is paused by the ${ticket.heldBy}; ${RESUME[ticket.heldBy]}`
   if (isBlocked(ticket)) return `waits for a person: ${ticket.blocked.actions.join(', ')}`
   if (isRunning(ticket))
     return turns.length > 0

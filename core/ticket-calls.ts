@@ -65,6 +65,9 @@ export interface TicketCalls {
   /** A blocked holder gives the execution lease away. */
   release(input: Acting): Promise<TicketView>
   submitGate(input: GateSubmission): Promise<TicketView>
+  /** It finishes the turn that is under way and begins nothing new, until it is resumed. No change when it is so already. */
+  pause(input: Acting): Promise<TicketView>
+  resume(input: Acting): Promise<TicketView>
   /** For good. A ticket at work is refused (TICKET_AT_WORK). `branch`: its branch too when it is not merged. */
   delete(input: Acting & { branch?: boolean | undefined }): Promise<DeletedTicket>
 

@@ -34,6 +34,10 @@ export type BlockedAction = (typeof BLOCKED_ACTIONS)[number]
 export const BRANCH_ENDS = ['deleted', 'kept', 'none'] as const
 export type BranchEnd = (typeof BRANCH_ENDS)[number]
 
+/** Whose pause lets a ticket rest: what is under way is finished, nothing new begins. The widest is named. */
+export const PAUSED_BY = ['server', 'project', 'ticket'] as const
+export type PausedBy = (typeof PAUSED_BY)[number]
+
 interface TicketBase {
   /** `AUTH-12`: project key and number. */
   readonly id: string
@@ -44,6 +48,10 @@ interface TicketBase {
   readonly priority: number
   readonly pipeline: string
   readonly models: { readonly main?: ModelRef; readonly members?: readonly ModelRef[] } | null
+  /** A person wants it to rest, whatever its project and the server do. */
+  readonly paused: boolean
+  /** By whose pause it rests; null: by none. */
+  readonly heldBy: PausedBy | null
   /** Grows with every change of the row. */
   readonly revision: number
   readonly createdAt: number

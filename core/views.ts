@@ -5,7 +5,7 @@ import { toJson } from './json.ts'
 import type { ArtifactView, InboxView, PipelineView, PhaseView, QuestionView, TicketView, TurnView } from './kernel-api.ts'
 import type { Registry } from './pipeline.ts'
 import type { ArtifactRecord, InboxRecord, Slot, TurnRecord } from './store/records.ts'
-import { isBlocked, isDraft, isWaiting } from './ticket.ts'
+import { isBlocked, isDraft, isFinal, isWaiting } from './ticket.ts'
 import type { Progress, Ticket } from './ticket.ts'
 
 export function ticketView(ticket: Ticket): TicketView {
@@ -20,6 +20,7 @@ export function ticketView(ticket: Ticket): TicketView {
     status: ticket.status,
     phase: started.phase ?? null,
     attempt: started.attempt ?? null,
+    ...(ticket.heldBy === null || isFinal(ticket) ? {} : { paused: ticket.heldBy }),
     branch: started.branch ?? null,
     baseBranch: started.baseBranch ?? null,
     baseCommit: started.baseCommit ?? null,

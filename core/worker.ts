@@ -15,6 +15,7 @@ import { AnswerWindows } from './inbox/answer-windows.ts'
 import { WorkGate } from './work-gate.ts'
 import { Places } from './places.ts'
 import type { Place } from './places.ts'
+import type { Pauses } from './pauses.ts'
 import type { Chance, Clock } from './ports.ts'
 import type { OpenProject, Projects } from './projects.ts'
 import type { Settings } from './settings.ts'
@@ -32,6 +33,7 @@ export interface WorkerEnv {
   readonly chance: Chance
   readonly leases: Leases
   readonly startUp: StartUp
+  readonly pauses: Pauses
   readonly appSettings: () => Settings
   readonly workspaceOf: (project: OpenProject, ticket: Pick<StartedTicket, 'id' | 'branch' | 'baseCommit'>) => Workspace
   /** One line for the log of the server. */
@@ -187,10 +189,14 @@ export class Worker {
       exclusiveHolders: await store.exclusiveHolders(),
       exclusiveLimit: this.#env.appSettings()['limits.exclusiveTickets'],
     }
+    const { by } = await this.#env.pauses.of(project)
     const openTurns = new Set((await store.openTurns()).map((t) => t.ticketId))
     let started = 0
     for (const ticket of await store.listTickets({ status: DRIVEN_STATUSES })) {
+      await this.#env.pauses.show(project, ticket, by(ticket))
       if (!isDriven(ticket) || this.#runs.has(ticket.id) || this.#ticketPlaces.free === 0) continue
+      // A turn that is under way is seen to its end.
+      if (by(ticket) !== null && !openTurns.has(ticket.id)) continue
       if (!mayRun(ticket, { ...facts, openTurn: openTurns.has(ticket.id) })) continue
       if (await this.#locked(ticket.id, () => this.#start(project, ticket.id))) started += 1
     }
@@ -220,7 +226,8 @@ export class Worker {
   ): Promise<void> {
     const driving = this.#driving(project, fence, controller.signal)
     const { registry, workspaceOf, models, appSettings } = this.#env
-    for (;;) {
+    const rests = (): boolean => this.#env.pauses.holds(fence.ticketId)
+    for (let first = true; first || !rests(); first = false) {
       const ticket = await project.store.getTicket(fence.ticketId)
       if (!ticket || !isDriven(ticket) || controller.signal.aborted) return
       const end = await execute(
@@ -228,6 +235,7 @@ export class Worker {
           driving,
           registry,
           place,
+          rests,
           turnPlaces: this.#turnPlaces,
           workspaceOf: (driven: DrivenTicket) => workspaceOf(project, driven),
           assertModel: (ref) => models.assertModelKnown(ref, { signal: controller.signal }),

@@ -3,6 +3,7 @@
 import { Command } from 'commander'
 import { ownVersion } from './compose.ts'
 import { backupCommands } from './cli/backup.ts'
+import { pauseCommands } from './cli/pause.ts'
 import { peopleCommands } from './cli/people.ts'
 import { EXIT, EXIT_HELP } from './cli/session.ts'
 import { ticketCommands } from './cli/tickets.ts'
@@ -47,6 +48,7 @@ program
 ticketCommands(program)
 peopleCommands(program)
 watchCommand(program)
+pauseCommands(program)
 backupCommands(program)
 
 process.on('SIGINT', () => {

@@ -56,6 +56,7 @@ function storedThings(databaseUrl: string): Promise<Inspection> {
       projects: [],
       recovery: { at: Date.now(), tickets: [], opencode: 'not asked', sessions: [], counts: {}, problems: [] },
       lastStart: null,
+      paused: false,
       cleanupAfterMs: null,
       problem: null,
     })

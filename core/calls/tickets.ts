@@ -8,6 +8,7 @@ import type { OpencodeAdapter } from '../opencode/adapter.ts'
 import type { ModelList } from '../opencode/models.ts'
 import { firstRow, pinPipeline } from '../pipeline.ts'
 import type { Registry } from '../pipeline.ts'
+import type { Pauses } from '../pauses.ts'
 import type { Chance, Clock } from '../ports.ts'
 import type { OpenProject, Projects } from '../projects.ts'
 import type { ResolvedSettings, Settings } from '../settings.ts'
@@ -15,6 +16,7 @@ import type { CommandKind } from '../store/records.ts'
 import { BLOCKED_STATUS, isBlocked, isDraft, isStarted, mayChange } from '../ticket.ts'
 import type { BlockedAction, DraftTicket, Ticket } from '../ticket.ts'
 import { deleteTicket } from './delete-ticket.ts'
+import { pauseTicket } from './pauses.ts'
 import { checkPayload } from './gate-payload.ts'
 import { ticketReads } from './ticket-reads.ts'
 import { ticketView } from '../views.ts'
@@ -31,6 +33,7 @@ export interface TicketCallsEnv {
   readonly clock: Clock
   readonly chance: Chance
   readonly clear: ClearEnv
+  readonly pauses: Pauses
   /** Resolved for one ticket of one project. */
   readonly settingsFor: (project: OpenProject, models: Ticket['models']) => Promise<ResolvedSettings>
 }
@@ -49,6 +52,8 @@ export function ticketCalls(env: TicketCallsEnv): TicketCalls {
       command(env, acting, { kind: 'resolve_turn', target: turnId, payload: { as }, needs: 'resolve_turn' }),
     submitGate: (input) => submitGate(env, input),
     delete: (input) => deleteTicket(env, input),
+    pause: ({ ticketId }) => pauseTicket(env, ticketId, true),
+    resume: ({ ticketId }) => pauseTicket(env, ticketId, false),
   }
 }
 

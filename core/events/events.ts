@@ -7,7 +7,7 @@ import * as v from 'valibot'
 import type { Json } from '#plugins/contract'
 import type { Tokens } from '../opencode/adapter.ts'
 import { redactDeep } from '../redact.ts'
-import { BLOCKED_ACTIONS, BRANCH_ENDS, TICKET_STATUSES, WAITING_FOR } from '../ticket.ts'
+import { BLOCKED_ACTIONS, BRANCH_ENDS, PAUSED_BY, TICKET_STATUSES, WAITING_FOR } from '../ticket.ts'
 
 /**
  * Raised when a field is taken away or changes its meaning. New types and new fields do not raise it: a reader skips a
@@ -66,6 +66,8 @@ export const EVENTS = {
     evidence: maybe(v.unknown()),
   }),
   'ticket.command': of('A person asked for something; the driver acts on it.', { kind: text, actionId: text }),
+  'ticket.paused': of('A pause holds it: what is under way is finished, nothing new begins.', { by: v.picklist(PAUSED_BY) }),
+  'ticket.resumed': of('No pause holds it any more.', {}),
   'ticket.tidied': of('It was over for long: its worktree, sessions and merged branch are cleared away; its record stays.', {
     branch: v.picklist(BRANCH_ENDS),
     sessions: number,

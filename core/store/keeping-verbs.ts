@@ -1,6 +1,6 @@
 /** The store's verbs for keeping house and for telling people: deleting, clearing away, nudges. See `store.ts` for the rules. */
 import type { InboxRecord } from './records.ts'
-import type { BranchEnd, Ticket } from '../ticket.ts'
+import type { BranchEnd, PausedBy, Ticket } from '../ticket.ts'
 import type { At, Fence } from './store.ts'
 
 export interface KeepingVerbs {
@@ -19,6 +19,13 @@ export interface KeepingVerbs {
   /** What it held outside the database is cleared away. Final tickets without an open turn only, once. Event `ticket.tidied`. */
   markTidied(fence: Fence, input: At & { branch: BranchEnd; sessions: number }): Promise<void>
 
+  /**
+   * By whose pause a ticket that is not over rests (null: by none); `paused` sets the wish for this ticket too. No fence: a
+   * person's write, which any server may make, and no change when it is so already. Event `ticket.paused` or `ticket.resumed`.
+   */
+  holdTicket(input: At & { ticketId: string; heldBy: PausedBy | null; paused?: boolean }): Promise<Ticket>
+  pauseProject(input: At & { paused: boolean }): Promise<void>
+  projectPaused(): Promise<boolean>
   /** Open entries that nobody was told of, with fewer than `tries` tries, whose next is due. */
   dueNudges(input: At & { tries: number; limit: number }): Promise<readonly InboxRecord[]>
   /**

@@ -22,6 +22,7 @@ import { leaseVerbs } from './sql/leases.ts'
 import { sessionVerbs } from './sql/sessions.ts'
 import { settingVerbs } from './sql/settings.ts'
 import { nudgeVerbs } from './sql/nudges.ts'
+import { pauseVerbs } from './sql/pauses.ts'
 import { progressVerbs } from './sql/ticket-progress.ts'
 import { stopVerbs } from './sql/ticket-stops.ts'
 import { ticketVerbs } from './sql/tickets.ts'
@@ -125,6 +126,7 @@ function projectStore(options: FileStoreOptions, { database, epoch, identity, pa
     ...eventVerbs(context),
     ...keepingVerbs(context),
     ...nudgeVerbs(context),
+    ...pauseVerbs(context),
     ...settingVerbs(database),
     onAppend: appended.add,
     onInbox: inbox.add,

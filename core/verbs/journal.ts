@@ -15,6 +15,8 @@ import type { WaitingFor } from '../ticket.ts'
 const MAX_RECORD = 1_000_000
 
 interface Wait {
+  /** A pause holds it: nobody and nothing is waited for. */
+  readonly resting?: boolean
   readonly waitingFor: WaitingFor
   readonly until: number | null
 }
@@ -31,6 +33,11 @@ export interface Recording<T extends Json> {
   readonly events?: (value: T) => readonly NewEvent[]
 }
 
+interface JournalParts {
+  readonly recorded: { readonly steps: readonly StepRecord[]; readonly prompts: readonly PromptRecord[] }
+  readonly rests: () => boolean
+}
+
 const insideStep = new AsyncLocalStorage<string>()
 
 export class Journal {
@@ -41,24 +48,37 @@ export class Journal {
   readonly #visited = new Set<string>()
   readonly #counters = new Map<string, number>()
   readonly #parked = new Map<string, Wait>()
+  readonly #rests: () => boolean
   #busy = 0
   #onChange: () => void = () => {}
 
-  constructor(driving: Driving, at: PhaseAt, recorded: { steps: readonly StepRecord[]; prompts: readonly PromptRecord[] }) {
+  constructor(driving: Driving, at: PhaseAt, { recorded, rests }: JournalParts) {
     this.at = at
     this.#driving = driving
+    this.#rests = rests
     this.#steps = new Map(recorded.steps.map((s) => [s.name, s]))
     this.#prompts = new Map(recorded.prompts.map((p) => [p.name, p]))
   }
 
-  static async load(driving: Driving, at: PhaseAt): Promise<Journal> {
-    return new Journal(driving, at, await driving.store.journal(driving.fence.ticketId, at))
+  /** `rests`: a pause holds the ticket, so that nothing new may begin. */
+  static async load(driving: Driving, at: PhaseAt, rests: () => boolean): Promise<Journal> {
+    return new Journal(driving, at, { recorded: await driving.store.journal(driving.fence.ticketId, at), rests })
+  }
+
+  get resting(): boolean {
+    return this.#rests()
+  }
+
+  /** As `park`: the verb begins in the run that follows when the pause is over. */
+  rest(name: string): Promise<never> {
+    return this.park(name, { waitingFor: 'time', until: null, resting: true })
   }
 
   /** A recorded verb: its stored value, or its effect, once recorded. */
   async record<T extends Json>(verb: Recording<T>): Promise<T> {
     const known = this.visit(verb.name, verb.verb, verb.input)
     if (known?.state === 'done') return known.value as T
+    if (this.resting) return this.rest(verb.name)
     return this.busy(async () => {
       const { store, fence, clock } = this.#driving
       const { name } = verb
@@ -168,5 +188,6 @@ function soonest(waits: ReadonlyMap<string, Wait>): Parked {
   const times = parked.flatMap((p) => (p.until === null ? [] : [p.until]))
   const person = parked.find((p) => p.waitingFor === 'person')
   const until = times.length > 0 ? Math.min(...times) : null
-  return { waitingFor: person?.waitingFor ?? 'time', until, awaiting: [...waits.keys()] }
+  const resting = parked.some((p) => p.resting === true)
+  return { waitingFor: person?.waitingFor ?? 'time', until, awaiting: [...waits.keys()], resting }
 }

@@ -27,6 +27,7 @@ export async function promptVerb<T>(run: RunContext, name: string, options: Prom
   if (known?.state === 'done') return known.result as unknown as Turned<T>
   const { journal } = run
   const end = await journal.busy(() => converse(run, asked, known))
+  if (end.do === 'rest') return journal.rest(name)
   if (end.do === 'wait') return journal.park(name, { waitingFor: 'time', until: end.until })
   if (end.do === 'ended') return end.turned
   return journal.busy(() => complete(run, asked, { end, tree }))
@@ -42,7 +43,11 @@ async function complete<T>(run: RunContext, asked: Asked<T>, { end, tree }: { en
 }
 
 /** Turn after turn until there is an end. Every decision is `nextTurn`'s, from what is stored. */
-async function converse<T>(run: RunContext, asked: Asked<T>, known: PromptRecord | null): Promise<End<T> | Concluded<T> | Waiting> {
+async function converse<T>(
+  run: RunContext,
+  asked: Asked<T>,
+  known: PromptRecord | null,
+): Promise<End<T> | Concluded<T> | Waiting | Resting> {
   const { driving, journal, ticket } = run
   const asking = { pause: (_on: boolean): void => {} }
   let turns = known ? await driving.store.turns(ticket.id, { ...journal.at, prompt: asked.name }) : []
@@ -57,15 +62,20 @@ async function converse<T>(run: RunContext, asked: Asked<T>, known: PromptRecord
     const next = await decide(run, asked, { known, turns })
     if (next.do === 'value' || next.do === 'fail' || next.do === 'wait') return next
     if (next.do === 'send' && next.follow?.kind === 'invalid') await tellInvalid(run, asked, turns.at(-1), next.follow.failure.error)
-    const settled = await run.turnPlace((pause) => {
+    const settled = await run.turnPlace(async (pause) => {
       asking.pause = pause
+      // Asked again here: it may have waited long for its place.
+      if (next.do === 'send' && journal.resting) return null
       return next.do === 'resume' ? resumeTurn(driving, next.turn, care) : send(run, asked, { next, care })
     })
+    if (settled === null) return { do: 'rest' }
     if (ended) return { do: 'ended', turned: (ended as Ended<T>).turned }
     turns = after(settled)
     assertPolicy(run, asked, settled)
   }
 }
+/** A pause: the next turn is sent when it is over. */
+type Resting = { readonly do: 'rest' }
 type Waiting = Extract<NextTurn<unknown>, { do: 'wait' }>
 /** Recorded already, in the batch that settled its last turn. */
 interface Concluded<T> {

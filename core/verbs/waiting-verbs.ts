@@ -18,6 +18,7 @@ export async function askVerb(run: RunContext, name: string, { form, poll }: { f
   const { phase, attempt } = journal.at
   const known = journal.visit(name, 'ask', toJson(form))
   if (known?.state === 'done') return known.value as unknown as Decision
+  if (!known && journal.resting) return journal.rest(name)
   const step = await journal.busy(async () => {
     const found = form.artifact === undefined ? null : await driving.store.artifact(ticket.id, { kind: form.artifact })
     if (form.artifact !== undefined && !found) throw fail('ARTIFACT_MISSING', { ticketId: ticket.id, kind: form.artifact })
@@ -70,6 +71,7 @@ export async function sleepVerb(run: RunContext, name: string, duration: number)
   const { journal, driving } = run
   const known = journal.visit(name, 'sleep', duration)
   if (known?.state === 'done') return
+  if (!known && journal.resting) return journal.rest(name)
   const { store, fence, clock } = driving
   const step =
     known ??

@@ -4,8 +4,8 @@ import type { Command } from 'commander'
 import type { TicketView } from '#core'
 import { UsageError, withSession, type GlobalOptions, type Session } from './session.ts'
 
-const line = ({ id, status, waitingFor, phase, title, blocked }: TicketView): string =>
-  `${id.padEnd(10)} ${[status, ...(waitingFor ? [`for ${waitingFor}`] : [])].join(' ').padEnd(18)} ${(phase ?? '–').padEnd(26)} ${title}` +
+export const line = ({ id, status, waitingFor, phase, title, blocked, paused }: TicketView): string =>
+  `${id.padEnd(10)} ${[status, ...(waitingFor ? [`for ${waitingFor}`] : []), ...(paused ? [`(paused: ${paused})`] : [])].join(' ').padEnd(18)} ${(phase ?? '–').padEnd(26)} ${title}` +
   (blocked ? `\n           ${blocked.code}: ${blocked.message}\n           can: ${blocked.actions.join(', ')}` : '')
 
 export function ticketCommands(program: Command): void {
@@ -57,7 +57,7 @@ async function createTicket({ client, print, ask, interactive }: Session, given:
   print(ticket, () => [line(ticket), `→ looptroop watch ${ticket.id}`])
 }
 
-async function projectOf({ client }: Pick<Session, 'client'>, wanted: string | undefined): Promise<string> {
+export async function projectOf({ client }: Pick<Session, 'client'>, wanted: string | undefined): Promise<string> {
   const projects = await client.projects.list.query()
   const [first, ...others] = wanted === undefined ? projects : projects.filter(({ id, key }) => id === wanted || key === wanted)
   if (first && others.length === 0) return first.id

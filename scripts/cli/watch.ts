@@ -79,6 +79,7 @@ class Pen {
   readonly #said = new Set<string>()
   readonly #written = new Map<string, number>()
   #writing: string | null = null
+  #paused: WatchedTicket['paused'] = null
 
   constructor(reasoning: boolean) {
     this.#reasoning = reasoning
@@ -86,6 +87,9 @@ class Pen {
 
   draw(view: WatchedTicket): void {
     this.#once(`title:${view.title}`, `${view.ticketId}  ${view.title}`)
+    if (view.paused !== this.#paused)
+      this.#say(view.paused === null ? '   resumed' : `   paused (${view.paused}): nothing new begins until it is resumed`)
+    this.#paused = view.paused
     for (const turn of view.turns) {
       const label = view.phases.find((row) => row.phase === turn.phase)?.label ?? turn.phase
       this.#once(`turn:${turn.turnId}`, `\n── ${label} · ${turn.prompt} · ${turn.model ?? ''}`)
@@ -124,6 +128,10 @@ class Pen {
   #once(key: string, text: string): void {
     if (this.#said.has(key)) return
     this.#said.add(key)
+    this.#say(text)
+  }
+
+  #say(text: string): void {
     this.#break()
     process.stdout.write(`${plain(text)}\n`)
   }

@@ -6,7 +6,7 @@ import type { Inspection } from '#core'
 import { check } from './check.ts'
 import type { Finding } from './check.ts'
 
-export function ticketFindings({ recovery, projects, problem, cleanupAfterMs }: Inspection): readonly Finding[] {
+export function ticketFindings({ recovery, projects, problem, paused, cleanupAfterMs }: Inspection): readonly Finding[] {
   const findings: Finding[] = [
     problem === null
       ? check('database.app', 'ok', `${projects.length} attached projects`)
@@ -15,6 +15,10 @@ export function ticketFindings({ recovery, projects, problem, cleanupAfterMs }: 
       check('database.project', 'fail', `${p.projectId}: ${p.message}`, "The other projects work; restore this one's database."),
     ),
   ]
+  if (paused)
+    findings.push(check('server.paused', 'warn', 'the server is paused: no ticket begins anything new', 'looptroop resume --server'))
+  for (const { record } of projects.filter((project) => project.paused))
+    findings.push(check('project.paused', 'warn', `${record.key} is paused`, `looptroop resume --project ${record.key}`))
   for (const ticket of recovery.tickets) {
     for (const turn of ticket.turns.filter((t) => t.receipt === 'uncertain'))
       findings.push(

@@ -19,6 +19,8 @@ const ELSEWHERE = new Set([
     'releaseLeases',
     'deleteTicket',
     'markTidied',
+    'holdTicket',
+    'pauseProject',
     'claimNudge',
     'endNudge',
     'activateSession',

@@ -55,6 +55,8 @@ export const toTicketRecord = (context: Context, row: Row): Ticket =>
     priority: int(row, 'priority'),
     pipeline: text(row, 'pipeline'),
     models: json<Ticket['models']>(row, 'models'),
+    paused: int(row, 'paused') === 1,
+    heldBy: textOrNull(row, 'held_by') as Ticket['heldBy'],
     revision: int(row, 'revision'),
     createdAt: int(row, 'created_at'),
     updatedAt: int(row, 'updated_at'),
