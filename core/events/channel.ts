@@ -73,6 +73,8 @@ export class Channel {
     this.#sealed = false
     if (last?.type === 'delta' && live.type === 'delta' && last.partId === live.partId && last.offset + last.text.length === live.offset)
       this.#live[this.#live.length - 1] = { ...last, text: last.text + live.text }
+    else if (last?.type === 'tool.progress' && live.type === 'tool.progress' && last.partId === live.partId)
+      this.#live[this.#live.length - 1] = live
     else if (this.#live.length < LIVE_BOUND) this.#live.push(live)
     else this.#overflowed = true
     this.#start()

@@ -138,16 +138,19 @@ export const EVENTS = {
   }),
   text: of('A finished text of an answer. It closes the part that deltas and snapshots told of.', { ...part, text, owner }),
   reasoning: of('A finished reasoning of an answer. It closes its part.', { ...part, text, owner }),
-  tool: of('A tool call in another state; `cut` when the output was too long and its middle is left out.', {
-    ...part,
-    tool: text,
-    state: v.picklist(['pending', 'running', 'completed', 'error']),
-    title: orNull(text),
-    input: json,
-    output: orNull(text),
-    cut: v.boolean(),
-    owner,
-  }),
+  tool: of(
+    'A tool call in another state; `cut` when input or output was too long: a marker stands for its middle. `pending` is live only (`tool.progress`).',
+    {
+      ...part,
+      tool: text,
+      state: v.picklist(['pending', 'running', 'completed', 'error']),
+      title: orNull(text),
+      input: json,
+      output: orNull(text),
+      cut: v.boolean(),
+      owner,
+    },
+  ),
   'step.finished': of('One request to the model ended.', { ...part, reason: text, tokens, cost: orNull(number), owner }),
   'session.status': of(
     'OpenCode waits for the provider: `attempt` is the number of its try, `next` when the next one is (epoch milliseconds).',
@@ -159,8 +162,9 @@ export const EVENTS = {
     },
   ),
   'session.error': of('OpenCode told of an error.', { ...turn, error: remoteError }),
+  'session.compacted': of('OpenCode put a summary in the place of what a session had said: its context was full.', { ...turn, owner }),
   todo: of("The agent's own list.", { ...turn, todos: list(v.object({ content: text, status: text, priority: text })) }),
-  'file.edited': of('The agent edited a file.', { file: text }),
+  'file.edited': of('A tool of the agent wrote a file.', { file: text }),
   'question.asked': of('The model asks a person; `deadline` (epoch milliseconds) is when it is declined unless somebody answers.', {
     ...phase,
     requestId: text,
@@ -193,13 +197,14 @@ export const EVENTS = {
   'artifact.saved': of('A revision of a document is stored.', { ...phase, kind: text, revision: number, sha256: text, bytes: number }),
   'item.changed': of('A bead (a unit of work) changed.', { id: text, title: text, state: text, iteration: number, commit: orNull(text) }),
   'step.recorded': of('A named effect of a phase is done and recorded.', { ...phase, name: text }),
-  'command.finished': of('A command of the project ended.', {
+  'command.finished': of('A command of the project ended; `cut` when only the end of its output is here.', {
     ...phase,
     name: text,
     command: text,
     exitCode: orNull(number),
     timedOut: v.boolean(),
     output: text,
+    cut: maybe(v.boolean()),
     durationMs: number,
   }),
   'context.trimmed': of('The context of a prompt was too long: what was cut, in tokens.', {

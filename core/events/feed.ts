@@ -6,12 +6,17 @@
 import type { EventBatch } from '../kernel-api.ts'
 import type { Clock } from '../ports.ts'
 import { Channel, PAGE, type Log } from './channel.ts'
+import type { Progress } from './live.ts'
 import { OpenParts, type OpenPart } from './open-parts.ts'
 import { Reader } from './reader.ts'
 
 export interface EventFeed {
   /** More text of an open part, as it arrives. The feed counts the offset. */
   delta(ticketId: string, part: Readonly<OpenPart>): void
+  /** A tool at work, a step that began, a session that is busy. */
+  progress(ticketId: string, live: Progress): void
+  /** The turn is over: nothing of it goes on. */
+  closeTurn(ticketId: string, turnId: string): void
   /** The part's durable event is stored (or its turn is over): it is open no longer. */
   closePart(ticketId: string, partId: string): void
   follow(input: { ticketId: string; after: number; gap: string | null; signal: AbortSignal }): AsyncIterable<EventBatch>
@@ -28,6 +33,11 @@ export function createEventFeed(log: Log, clock: Clock): EventFeed {
       const live = parts.grow(ticketId, part)
       channels.get(ticketId)?.push(live)
     },
+    progress: (ticketId, live) => {
+      parts.show(ticketId, live)
+      channels.get(ticketId)?.push(live)
+    },
+    closeTurn: (ticketId, turnId) => parts.closeTurn(ticketId, turnId),
     closePart: (ticketId, partId) => parts.close(ticketId, partId),
     async *follow({ ticketId, after, gap, signal }) {
       const reader = new Reader(after)

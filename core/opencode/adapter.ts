@@ -47,7 +47,7 @@ export interface ToolCall {
   readonly state: ToolState
   readonly title: string | null
   readonly input: Json
-  /** Output when it ended well, the error text when not. */
+  /** Output when it ended well, the error text when not; while it runs what it has printed so far, of tools that tell. */
   readonly output: string | null
 }
 export type ToolState = 'pending' | 'running' | 'completed' | 'error'

@@ -124,7 +124,8 @@ function readTool(record: Raw): Omit<RemotePart & { type: 'tool' }, 'id' | 'type
     state: (TOOL_STATES.includes(status) ? status : 'pending') as ToolState,
     title: textAt(state, 'title') ?? null,
     input: (state['input'] ?? null) as Json,
-    output: textAt(state, 'output') ?? textAt(state, 'error') ?? null,
+    // While it runs, bash tells its output so far as metadata.
+    output: textAt(state, 'output') ?? textAt(state, 'error') ?? textAt(recordOf(state['metadata']), 'output') ?? null,
   }
 }
 

@@ -4,12 +4,13 @@
  */
 import type { Driving } from '../driving.ts'
 import type { NewEvent } from '../events/events.ts'
+import type { Progress } from '../events/live.ts'
 import type { OpencodeEvent, RemoteMessage } from '../opencode/adapter.ts'
 import type { TurnRecord } from '../store/records.ts'
 import { Mirror } from './mirror.ts'
 import { TurnLog } from './turn-log.ts'
 import type { Taken } from './turn-log.ts'
-import { messageEvents, partEvent, streamEvent } from './ticket-events.ts'
+import { activityOf, messageEvents, partEvents, progressOf, streamEvent } from './ticket-events.ts'
 import type { OfTurn } from './ticket-events.ts'
 
 /** `look`: the messages may have changed in a way that matters. `admitted`: our message was seen stored. */
@@ -101,6 +102,7 @@ export class TurnWatch {
   close(): void {
     for (const stop of this.#stops) stop()
     for (const partId of this.#kinds.keys()) this.#driving.feed.closePart(this.#driving.fence.ticketId, partId)
+    this.#driving.feed.closeTurn(this.#driving.fence.ticketId, this.#turn.turnId)
   }
 
   #listen(seen: OpencodeEvent): void {
@@ -142,8 +144,11 @@ export class TurnWatch {
     if (sessionId === this.#turn.sessionId) this.mirror.part(seen)
     if (!this.#answering.has(messageId)) return
     if (part.type === 'text' || part.type === 'reasoning') this.#kinds.set(part.id, part.type)
-    const made = partEvent(sessionId, part, this.#ofTurn(sessionId))
-    if (made) this.#log.append([made], () => this.#driving.feed.closePart(this.#driving.fence.ticketId, part.id))
+    const made = partEvents(sessionId, part, this.#ofTurn(sessionId))
+    const ends = part.type !== 'tool' || part.state === 'completed' || part.state === 'error'
+    const close = ends ? (): void => this.#driving.feed.closePart(this.#driving.fence.ticketId, part.id) : undefined
+    if (made.length > 0) this.#log.append(made, close)
+    this.#show(progressOf(part, this.#ofTurn(sessionId)))
   }
 
   #onDelta({ messageId, partId, text }: OpencodeEvent & { type: 'part.delta' }): void {
@@ -155,9 +160,14 @@ export class TurnWatch {
   #onSession(seen: OpencodeEvent & { sessionId: string }): void {
     const made = streamEvent(seen, this.#ofTurn(seen.sessionId))
     if (made) this.append([made])
+    this.#show(activityOf(seen, this.#ofTurn(seen.sessionId)))
     const matters =
       seen.type === 'session.error' || seen.type === 'session.deleted' || (seen.type === 'session.status' && seen.status.type !== 'busy')
     if (matters && seen.sessionId === this.#turn.sessionId) this.#give('look')
+  }
+
+  #show(live: Progress | null): void {
+    if (live) this.#driving.feed.progress(this.#driving.fence.ticketId, live)
   }
 
   #ofTurn(sessionId: string): OfTurn {

@@ -60,6 +60,7 @@ const commandEvent = (run: RunContext, name: string, result: ExecResult): Return
     exitCode: result.exitCode,
     timedOut: result.timedOut,
     output: result.output.slice(-MAX_EVENT_OUTPUT),
+    cut: result.truncated || result.output.length > MAX_EVENT_OUTPUT,
     durationMs: result.durationMs,
   })
 

@@ -28,7 +28,34 @@ export function applyBatch(view: WatchedTicket, batch: Batch): WatchedTicket {
 
 /** A delta counts only when it goes on where the text ends; else a snapshot or the finished text sets it right. */
 function applyLive(view: WatchedTicket, live: LiveEvent): WatchedTicket {
-  if (live.type === 'gap') return view
+  switch (live.type) {
+    case 'gap':
+    case 'step.started':
+      return view
+    case 'session.activity':
+      return changeTurn(view, live.turnId, (turn) => (live.status === 'busy' && live.owner === null ? { ...turn, note: null } : turn))
+    case 'tool.progress':
+      return workingTool(view, live)
+    default:
+      return growingText(view, live)
+  }
+}
+
+type LiveOf<T extends LiveEvent['type']> = Extract<LiveEvent, { type: T }>
+
+function workingTool(
+  view: WatchedTicket,
+  { turnId, partId, tool, state, title, input, output, cut, owner }: LiveOf<'tool.progress'>,
+): WatchedTicket {
+  const shown = { tool, state, title, input: input as EventData['tool']['input'], cut }
+  return changeTurn(view, turnId, (turn) =>
+    changePart(turn, { partId, kind: 'tool', text: '', open: true, tool: shown, owner }, (part) =>
+      part.open ? { ...part, text: output ?? part.text, tool: shown } : part,
+    ),
+  )
+}
+
+function growingText(view: WatchedTicket, live: LiveOf<'delta' | 'part.snapshot'>): WatchedTicket {
   const { turnId, partId, kind } = live
   return changeTurn(view, turnId, (turn) =>
     changePart(turn, { partId, kind, text: '', open: true, owner: null }, (part) => {
@@ -94,7 +121,8 @@ const CHANGES: Changes = {
     changeTurn(view, turnId, (turn) => {
       const open = state === 'pending' || state === 'running'
       const now: WatchedPart = { partId, kind: 'tool', text: output ?? '', open, tool: { tool, state, title, input, cut }, owner }
-      return changePart({ ...turn, note: null }, now, () => now)
+      // What it has printed so far came ahead of the event that says it runs.
+      return changePart({ ...turn, note: null }, now, (known) => (open && output === null ? { ...now, text: known.text } : now))
     }),
   todo: (_view, { todos }) => ({ todos }),
   'item.changed': (view, item) => ({ beads: placed(view.beads, item, (other) => other.id === item.id) }),

@@ -29,6 +29,31 @@ describe('the view of a ticket', (it) => {
     view = after(view, [durable('text', { ...turn, partId: 'prt_1', text: 'Hello there!!', owner: null })], [delta(12, '!')])
     assert.equal(texts(view), [['Hello there!!', false]])
   })
+  it('shows a tool from its first sign to its end; what comes late changes nothing', () => {
+    const calling = { turnId: 'msg_1', partId: 'prt_t', tool: 'bash', title: null, input: {}, cut: false, owner: null }
+    const progress = (state: 'pending' | 'running', output: string | null): LiveEvent => ({
+      type: 'tool.progress',
+      ...calling,
+      state,
+      output,
+    })
+    const tools = (view: WatchedTicket): unknown => view.turns.flatMap((t) => t.parts.map((p) => [p.tool?.state, p.text, p.open]))
+    let view = after(
+      emptyView('T-1'),
+      [],
+      [{ type: 'session.activity', turnId: 'msg_1', status: 'busy', owner: null }, progress('pending', null)],
+    )
+    assert.equal(tools(view), [['pending', '', true]])
+    view = after(view, [], [progress('running', 'one')])
+    view = after(view, [durable('tool', { ...turn, ...calling, state: 'running', output: null })])
+    assert.equal(tools(view), [['running', 'one', true]])
+    view = after(
+      view,
+      [durable('tool', { ...turn, ...calling, state: 'completed', title: 'did it', output: 'one two' })],
+      [progress('running', 'one')],
+    )
+    assert.equal(tools(view), [['completed', 'one two', false]])
+  })
   it('starts over after a gap, skips what it does not know, and leaves older views as they were', () => {
     const first = after(emptyView('T-1'), [durable('ticket.created', { title: 'Old', pipeline: 'quick' })])
     const second = after(first, [durable('of.the.future', { x: 1 })])

@@ -2,6 +2,7 @@
 import * as assert from 'uvu/assert'
 import { createEventFeed } from '../../core/events/feed.ts'
 import type { DurableEvent } from '../../core/events/events.ts'
+import type { Progress } from '../../core/events/live.ts'
 import type { EventBatch } from '../../core/kernel-api.ts'
 import { createFakeClock } from '../helpers/fake-clock.ts'
 import { describe } from '../helpers/suite.ts'
@@ -40,8 +41,19 @@ function setUp(given: { after?: number; gap?: string } = {}, events = 0) {
 const seqs = (batch: EventBatch): readonly number[] => batch.events.map((e) => e.seq)
 const live = (batch: EventBatch): readonly unknown[] =>
   batch.live.map((l) =>
-    l.type === 'gap' ? ['gap', l.reason] : l.type === 'delta' ? ['delta', l.partId, l.offset, l.text] : ['snapshot', l.partId, l.text],
+    l.type === 'gap'
+      ? ['gap', l.reason]
+      : l.type === 'delta'
+        ? ['delta', l.partId, l.offset, l.text]
+        : l.type === 'part.snapshot'
+          ? ['snapshot', l.partId, l.text]
+          : l,
   )
+const tool = (output: string | null, state: 'pending' | 'running' = 'running'): Progress => {
+  const of = { turnId: 'm1', partId: 't1', tool: 'bash', title: null, input: {}, cut: false, owner: null }
+  return { type: 'tool.progress', ...of, state, output }
+}
+const busy = { type: 'session.activity', turnId: 'm1', status: 'busy', owner: null } as const
 
 describe('the feed of a ticket', (it) => {
   it('replays from the cursor, then follows; the id of a batch is where it goes on', async () => {
@@ -102,6 +114,20 @@ describe('the feed of a ticket', (it) => {
     say('done', 'p2')
     feed.closePart('T-1', 'p2')
     assert.equal(live(await next(follow())), [['snapshot', 'p1', 'So far']])
+  })
+  it('shows tools at work, the latest of each, and what is busy; a late reader gets what is still so', async () => {
+    const { next, follow, feed } = setUp({}, 1)
+    await next()
+    for (const one of [tool(null, 'pending'), tool('a'), tool('ab')]) feed.progress('T-1', one)
+    feed.progress('T-1', busy)
+    feed.progress('T-1', { type: 'step.started', turnId: 'm2', partId: 's1', owner: null })
+    const shown = live(await next())
+    assert.equal([shown.length, shown[0], shown[1]], [3, tool('ab'), busy])
+    assert.is(live(await next(follow())).length, 3)
+    feed.closePart('T-1', 't1')
+    feed.progress('T-1', { ...busy, status: 'idle' })
+    feed.closeTurn('T-1', 'm2')
+    assert.equal(live(await next(follow())), [])
   })
   it('drops deltas of a reader that lags, and gives it snapshots instead', async () => {
     const { next, say } = setUp({}, 1)

@@ -129,7 +129,7 @@ function untyped(entry: object): string | null {
   if (error === undefined) return null
   const { data = {}, details = {} } = error
   const { looptroopCode: code = error.code, httpStatus: status = 400, field = details['field'] } = data
-  if (typeof code !== 'string' || /^INTERNAL/.test(code)) return 'no code of a caller'
+  if (typeof code !== 'string' || code.startsWith('INTERNAL')) return 'no code of a caller'
   if (typeof status !== 'number' || status < 400 || status > 499) return 'no status of a caller'
   if (JSON.stringify(error).includes('    at ')) return 'a stack'
   return namesField(status, field) ? null : `${code} names no field`
