@@ -153,7 +153,7 @@ export interface Kernel {
   health(): Promise<HealthView>
   readonly models: {
     list(input: { scope?: 'configured' | 'all' | undefined }): Promise<ModelCatalogue & { message?: string; stale?: boolean }>
-    refresh(): Promise<ModelCatalogue & { message?: string; stale?: boolean }>
+    refresh(input?: { scope?: 'configured' | 'all' | undefined }): Promise<ModelCatalogue & { message?: string; stale?: boolean }>
   }
   readonly projects: {
     attach(input: { path: string; key?: string | undefined; name?: string | undefined }): Promise<ProjectView>

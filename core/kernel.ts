@@ -57,7 +57,7 @@ export async function createKernel(options: KernelOptions): Promise<Kernel> {
   return {
     version: options.version,
     health: createHealth({ version: options.version, opencode, projects, startUp }),
-    models: { list: ({ scope }) => models.list(scope), refresh: () => models.refresh() },
+    models: { list: ({ scope }) => models.list(scope), refresh: (input) => models.refresh(input?.scope) },
     projects: { ...projectCalls(projects), ...projectPauses({ projects, worker, pauses, clock }) },
     server: serverCalls({ projects, worker, pauses, log }),
     settings: settings.calls,

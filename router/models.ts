@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import type { Kernel } from '#core'
-import { NoInput, orNull, reply, some } from './shapes.ts'
+import { orNull, reply, some } from './shapes.ts'
 import { procedure, router } from './trpc.ts'
 
 type Catalogue = Awaited<ReturnType<Kernel['models']['list']>>
@@ -21,13 +21,15 @@ const Models = reply<Catalogue>({
   stale: some(v.boolean()),
 })
 
+const Scope = v.optional(v.object({ scope: some(v.picklist(['configured', 'all'])) }), {})
+
 export const modelsRouter = router({
   list: procedure
-    .input(v.optional(v.object({ scope: some(v.picklist(['configured', 'all'])) }), {}))
+    .input(Scope)
     .output(Models)
     .query(({ ctx, input }) => ctx.kernel.models.list(input)),
   refresh: procedure
-    .input(NoInput)
+    .input(Scope)
     .output(Models)
-    .mutation(({ ctx }) => ctx.kernel.models.refresh()),
+    .mutation(({ ctx, input }) => ctx.kernel.models.refresh(input)),
 })

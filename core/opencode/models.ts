@@ -11,8 +11,12 @@ export interface ModelsAnswer extends ModelCatalogue {
 export type ModelScope = 'configured' | 'all'
 
 export interface ModelList {
+  /**
+   * Never waits long: a list that was had before comes at once, marked `stale` when it is old and OpenCode is slow to tell a
+   * newer one (which is asked for meanwhile). Never throws.
+   */
   list(scope?: ModelScope, options?: CallOptions): Promise<ModelsAnswer>
-  /** Asks anew. Never throws: a failure is in `message`. */
+  /** Asks anew, and disposes nothing: turns go on. Never throws: a failure is in `message`. */
   refresh(scope?: ModelScope, options?: CallOptions): Promise<ModelsAnswer>
   /**
    * Throws MODEL_UNKNOWN naming what is offered. An unknown model is refused before anything is sent: OpenCode would
@@ -23,7 +27,11 @@ export interface ModelList {
 }
 
 const FRESH_MS = 60_000
+/** How long somebody is kept waiting for a newer list, and for the first one. */
+const RENEWAL_MS = 250
+const FIRST_MS = 4_000
 const SHOWN = 12
+const NONE: ModelCatalogue = { models: [], connectedProviders: [], defaultModels: {} }
 
 export function createModelList(adapter: Pick<OpencodeAdapter, 'listModels'>, clock: Clock): ModelList {
   const kept = new Map<ModelScope, { readonly at: number; readonly catalogue: ModelCatalogue }>()
@@ -37,13 +45,23 @@ export function createModelList(adapter: Pick<OpencodeAdapter, 'listModels'>, cl
       return await ask(scope, options)
     } catch (error) {
       const old = kept.get(scope)?.catalogue
-      const empty: ModelCatalogue = { models: [], connectedProviders: [], defaultModels: {} }
-      return { ...(old ?? empty), message: messageOf(error), ...(old === undefined ? {} : { stale: true }) }
+      return { ...(old ?? NONE), message: messageOf(error), ...(old === undefined ? {} : { stale: true }) }
     }
+  }
+  const underWay = new Map<ModelScope, Promise<ModelsAnswer>>()
+  /** One question at a time, however many ask. */
+  const renewal = (scope: ModelScope, options?: CallOptions): Promise<ModelsAnswer> => {
+    const asked = underWay.get(scope) ?? refresh(scope, options).finally(() => underWay.delete(scope))
+    underWay.set(scope, asked)
+    return asked
   }
   const list: ModelList['list'] = async (scope = 'configured', options) => {
     const entry = kept.get(scope)
-    return entry !== undefined && clock.monotonic() - entry.at < FRESH_MS ? entry.catalogue : refresh(scope, options)
+    if (entry !== undefined && clock.monotonic() - entry.at < FRESH_MS) return entry.catalogue
+    const late: ModelsAnswer = entry
+      ? { ...entry.catalogue, stale: true }
+      : { ...NONE, message: 'OpenCode has not told its models yet: they are not known, which is not the same as none.' }
+    return before(renewal(scope, options), { late, ms: entry ? RENEWAL_MS : FIRST_MS, clock })
   }
   return {
     list,
@@ -59,4 +77,11 @@ export function createModelList(adapter: Pick<OpencodeAdapter, 'listModels'>, cl
       throw fail('MODEL_UNKNOWN', { field: 'model', model: `${ref.provider}/${ref.model}`, known })
     },
   }
+}
+
+/** What comes first: the answer, or what is known without it. */
+async function before<T>(answer: Promise<T>, { late, ms, clock }: { late: T; ms: number; clock: Clock }): Promise<T> {
+  const came = new AbortController()
+  const waited = clock.sleep(ms, came.signal).then(() => late)
+  return Promise.race([answer, waited]).finally(() => came.abort())
 }

@@ -1,5 +1,8 @@
 /** Secrets are planted everywhere they could come from; nothing of them is left anywhere they could go. */
 import * as assert from 'uvu/assert'
+import { lastExample, type FakeBrain } from '../../core/opencode/fake/brain.ts'
+import type { LiveEvent } from '../../core/events/live.ts'
+import { startWorld } from '../helpers/world.ts'
 import { fail, messageOf } from '../../core/errors.ts'
 import { event } from '../../core/events/events.ts'
 import { readError } from '../../core/opencode/normalize.ts'
@@ -78,6 +81,42 @@ describe('secrets', (it) => {
     for (const answer of answers) clean([answer.text, answer.headers], 'an answer')
     assert.is(logged.length, 2)
     clean(logged, 'the log')
+  })
+  it('leave nothing in the log of a ticket, in what is live, in diagnostics and in lines of the log', async () => {
+    const logged: string[] = []
+    const brain: FakeBrain = ({ text, index }) => {
+      const call = { type: 'tool', tool: 'read', input: { filePath: `/x?${ALL}`, more: [{ deep: ALL }] }, run: () => ALL } as const
+      return [
+        call,
+        index > 1 ? { type: 'error', name: 'APIError', message: ALL, statusCode: 400 } : { type: 'text', text: lastExample(text) ?? '' },
+      ]
+    }
+    await using world = await startWorld({ brain, log: (line) => logged.push(line) })
+    const { kernel } = world
+    const { id: ticketId } = await world.start(`With ${SECRETS['github'] ?? ''} and ${SECRETS['url'] ?? ''}`)
+    const leaving = new AbortController()
+    const live: LiveEvent[] = []
+    const reading = (async () => {
+      for await (const batch of kernel.events.follow({ ticketId, signal: leaving.signal })) live.push(...batch.live)
+    })()
+    await world.drive()
+    leaving.abort()
+    await reading
+    const { items } = await kernel.events.history({ ticketId, limit: 1_000 })
+    assert.ok(['tool', 'session.error', 'turn.settled', 'ticket.blocked'].every((type) => items.some((one) => one.type === type)))
+    assert.ok(live.some((one) => one.type === 'tool.progress'))
+    for (const one of items) clean(one, `event ${one.type}`)
+    clean(
+      live.filter((one) => one.type !== 'delta' && one.type !== 'part.snapshot'),
+      'live events',
+    )
+    clean(logged, 'the log')
+    clean([await kernel.tickets.errors(ticketId), (await kernel.tickets.get(ticketId)).blocked, kernel.recovery()], 'diagnostics')
+    clean(
+      (await kernel.tickets.turns(ticketId)).map((turn) => turn.error),
+      'errors of turns',
+    )
+    clean((await kernel.inbox.list({})).items, 'the inbox')
   })
   it('are not seen where there are none', () => {
     const harmless = [

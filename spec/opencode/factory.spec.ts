@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
+import type { ModelCatalogue } from '../../core/opencode/adapter.ts'
 import { isCode } from '../../core/errors.ts'
 import { createOpencode, type OpencodeOptions } from '../../core/opencode/factory.ts'
 import { createModelList } from '../../core/opencode/models.ts'
@@ -156,6 +157,26 @@ describe('the list of models', (it) => {
     at.fake.server.failNext('models', { kind: 'break' })
     const stale = await at.models.list()
     assert.equal([stale.models.length, stale.stale], [offered, true])
+  })
+  it('comes at once however slow OpenCode is: an old one as stale while a newer one is asked for, once', async () => {
+    const clock = createFakeClock()
+    const asked: ((catalogue: ModelCatalogue) => void)[] = []
+    const models = createModelList({ listModels: () => new Promise((resolve) => asked.push(resolve)) }, clock)
+    const offering = (provider: string): ModelCatalogue => ({ models: [], connectedProviders: [provider], defaultModels: {} })
+    const unknown = [models.list(), models.list()]
+    await clock.advance(4_000)
+    for (const one of await Promise.all(unknown)) assert.match(one.message ?? '', 'not known')
+    assert.is(asked.length, 1)
+    asked[0]?.(offering('first'))
+    await clock.advance(0)
+    assert.equal(await models.list(), offering('first'))
+    await clock.advance(61_000)
+    const slow = models.list()
+    await clock.advance(250)
+    assert.equal(await slow, { ...offering('first'), stale: true })
+    asked[1]?.(offering('second'))
+    await clock.advance(0)
+    assert.equal([await models.list(), asked.length], [offering('second'), 2])
   })
   it('refuses an unknown model naming the offered ones, and does not take a failure for "unknown"', async () => {
     await using at = await startWorld()
