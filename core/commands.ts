@@ -7,7 +7,7 @@ import type { CommandRecord } from './store/records.ts'
 import { isBlocked, isDraft, isFinal } from './ticket.ts'
 import type { BlockedTicket, Ticket } from './ticket.ts'
 import { settlementOf } from './turns/answer.ts'
-import { chainOf } from './turns/verdict.ts'
+import { adoptedAnswer } from './turns/adopt.ts'
 import type { GatePayload } from './verbs/waiting-verbs.ts'
 
 /** What a gate's command carries. */
@@ -110,22 +110,18 @@ async function release(env: CommandEnv, ticket: BlockedTicket, command: CommandR
   return store.consumeCommand(fence, { actionId: command.actionId, at: clock.now() })
 }
 
-/** A person says what became of an uncertain turn; then the ticket goes on in the same attempt. */
+/**
+ * A person says what became of an uncertain turn; then the ticket goes on in the same attempt. `resend`: the same request as
+ * another turn, in a fresh session: the old one may be disturbed, or still at work.
+ */
 async function resolveTurn(env: CommandEnv, ticket: BlockedTicket, command: CommandRecord): Promise<void> {
   const { store, fence, clock, opencode } = env.driving
   const turn = command.target === null ? null : await store.turn(command.target)
   if (!turn || turn.settlement) return drop(env, command, 'the turn is settled')
   const { as } = command.payload as { as: 'resend' | 'adopt' | 'abandon' }
+  const settlement = as === 'adopt' ? await adoptedAnswer(opencode.adapter, turn) : settlementOf(as === 'resend' ? 'resent' : 'lost', [])
+  if (typeof settlement === 'string') return drop(env, command, settlement)
   const from = { phase: ticket.phase, attempt: ticket.attempt }
-  if (as === 'adopt') {
-    const messages = (await opencode.adapter.getSessionMessages(turn.sessionId)) ?? []
-    const chain = chainOf({ turnId: turn.turnId, partTexts: turn.request.parts.map((p) => p.text), messages })
-    await store.settleTurn(fence, { turnId: turn.turnId, settlement: settlementOf('finished', chain?.answer ?? []), at: clock.now() })
-  } else if (as === 'abandon') {
-    await store.settleTurn(fence, { turnId: turn.turnId, settlement: settlementOf('lost', []), at: clock.now() })
-  } else {
-    const sent = await store.recordPost(fence, { turnId: turn.turnId, restart: true, at: clock.now() })
-    await opencode.adapter.promptSession(sent.sessionId, sent.directory, sent.request)
-  }
-  await store.continueTicket(fence, { from, reopenPrompt: null, consume: command.actionId, at: clock.now() })
+  const giveUp = as === 'adopt' ? null : `a person chose ${as}`
+  await store.resolveTurn(fence, { from, turnId: turn.turnId, settlement, giveUp, consume: command.actionId, at: clock.now() })
 }

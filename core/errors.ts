@@ -94,6 +94,7 @@ const ERRORS = {
   SESSION_GONE: say('conflict', (d) => `Session ${d.sessionId} is gone, so its turn cannot go on.`, 'Retry: it begins afresh, finished items stay finished.'),
   SESSION_CREATE_FAILED: say('unavailable', (d) => `OpenCode created no session in ${d.tries} tries: ${d.problem}`, 'Look at OpenCode (npm run doctor), then Retry.'),
   TURN_UNCERTAIN: say('precondition', (d) => `It cannot be told what became of turn ${d.turnId}: ${d.problem}`, 'Look at the session, then tickets.resolveTurn {as: resend | adopt | abandon}.'),
+  TURN_NOT_ADOPTABLE: say('conflict', (d) => `Turn ${d.turnId} cannot be adopted: ${d.problem}`, 'Choose resend or abandon.'),
   TURN_FAILED: say('unavailable', (d) => `The model's turn failed: ${d.problem}`, 'See the evidence; Continue goes on in the same session, Retry starts afresh.'),
   TURN_TIMED_OUT: say('unavailable', (d) => `The model's turn took longer than ${d.limit}.`, 'Raise the budget, or Retry.'),
   TURN_REJECTED: say('precondition', (d) => `The model's question or permission was rejected${d.reason ? `: ${d.reason}` : '.'}`, 'Retry, with a note that answers it.'),

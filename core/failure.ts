@@ -84,6 +84,7 @@ export function isContinuable(error: RemoteError | null, kind: FailureKind): boo
 }
 
 const HOW_KIND: Record<Exclude<SettledHow, 'finished'>, FailureKind> = {
+  resent: 'lost',
   failed: 'provider',
   aborted: 'aborted',
   rejected: 'rejected',

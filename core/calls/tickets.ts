@@ -19,6 +19,7 @@ import { deleteTicket } from './delete-ticket.ts'
 import { pauseTicket } from './pauses.ts'
 import { checkPayload } from './gate-payload.ts'
 import { ticketReads } from './ticket-reads.ts'
+import { adoptedAnswer } from '../turns/adopt.ts'
 import { ticketView } from '../views.ts'
 import type { GatePayload } from '../verbs/waiting-verbs.ts'
 import { commitOf } from '../workspace/index.ts'
@@ -48,8 +49,7 @@ export function ticketCalls(env: TicketCallsEnv): TicketCalls {
     retry: ({ note, ...acting }) => command(env, acting, { kind: 'retry', payload: { note: note ?? null }, needs: 'retry' }),
     continue: (acting) => continueTicket(env, acting),
     release: (acting) => command(env, acting, { kind: 'release', payload: null, needs: 'release' }),
-    resolveTurn: ({ turnId, as, ...acting }) =>
-      command(env, acting, { kind: 'resolve_turn', target: turnId, payload: { as }, needs: 'resolve_turn' }),
+    resolveTurn: (input) => resolveTurn(env, input),
     submitGate: (input) => submitGate(env, input),
     delete: (input) => deleteTicket(env, input),
     pause: ({ ticketId }) => pauseTicket(env, ticketId, true),
@@ -183,6 +183,19 @@ async function continueTicket(env: TicketCallsEnv, acting: Acting): Promise<Tick
     if (sessionId !== undefined && (await env.adapter.getSession(sessionId)) === null) throw fail('SESSION_GONE', { sessionId })
   }
   return command(env, acting, { kind: 'continue', payload: null, needs: 'continue' })
+}
+
+/** What cannot be adopted is told at once, and the ticket stays as it is. */
+async function resolveTurn(env: TicketCallsEnv, { turnId, as, ...acting }: Parameters<TicketCalls['resolveTurn']>[0]): Promise<TicketView> {
+  const { store } = env.projects.ofTicket(acting.ticketId)
+  const turn = await store.turn(turnId)
+  if (turn?.ticketId !== acting.ticketId)
+    throw fail('INVALID_INPUT', { field: 'turnId', problem: `${acting.ticketId} has no turn ${turnId}` })
+  if (as === 'adopt' && turn.receipt === 'uncertain') {
+    const answer = await adoptedAnswer(env.adapter, turn)
+    if (typeof answer === 'string') throw fail('TURN_NOT_ADOPTABLE', { turnId, problem: answer })
+  }
+  return command(env, acting, { kind: 'resolve_turn', target: turnId, payload: { as }, needs: 'resolve_turn' })
 }
 
 function assertMay(ticket: Ticket, { kind, needs }: Command): void {

@@ -98,8 +98,8 @@ export interface SessionRecord {
 
 export const RECEIPTS = ['intended', 'sent', 'admitted', 'settled', 'uncertain'] as const
 export type Receipt = (typeof RECEIPTS)[number]
-/** How a turn ended. `finished` carries the model's own finish word. */
-export const SETTLED_HOW = ['finished', 'failed', 'aborted', 'rejected', 'interrupted', 'not_started', 'lost'] as const
+/** How a turn ended. `finished` carries the model's own finish word. `resent`: a person had its request sent again, as another turn. */
+export const SETTLED_HOW = ['finished', 'failed', 'aborted', 'rejected', 'interrupted', 'not_started', 'lost', 'resent'] as const
 export type SettledHow = (typeof SETTLED_HOW)[number]
 export interface Settlement {
   readonly how: SettledHow
@@ -121,7 +121,7 @@ export interface TurnRecord extends PhaseAt {
   readonly prompt: string
   /** 1 is the first turn of the prompt. */
   readonly ordinal: number
-  readonly reason: 'first' | 'structured' | 'keep_working' | 'continue' | 'declined'
+  readonly reason: 'first' | 'structured' | 'keep_working' | 'continue' | 'declined' | 'resend'
   readonly sessionNonce: string
   readonly sessionId: string
   readonly opencodeId: string

@@ -106,6 +106,14 @@ export interface TicketVerbs {
   ): Promise<Ticket>
   /** CHANGES.continue: same attempt; the prompt that failed is open again (result null, `continues` + 1). Resolves the error, closes its inbox entry. */
   continueTicket(fence: Fence, input: At & { from: PhaseAt; reopenPrompt: string | null; consume: string }): Promise<Ticket>
+  /**
+   * CHANGES.continue after a person said what became of an uncertain turn: it is settled. `giveUp`: its session is abandoned, and
+   * its abort asked for until OpenCode confirms. Events as of `settleTurn` and `continueTicket`.
+   */
+  resolveTurn(
+    fence: Fence,
+    input: At & { from: PhaseAt; turnId: string; settlement: Settlement; giveUp: string | null; consume: string },
+  ): Promise<Ticket>
   /** CHANGES.cancel: closes the inbox, abandons sessions in the store, drops pending commands, releases the exclusive lease. */
   cancelTicket(fence: Fence, input: At & { reason: string; consume: string }): Promise<Ticket>
 

@@ -43,7 +43,12 @@ export async function nextTurn<T>(facts: PromptFacts<T>): Promise<NextTurn<T>> {
   if (!last) return { do: 'send', ordinal: 1, reason: 'first', follow: null }
   if (last.receipt !== 'settled') return { do: 'resume', turn: last }
   const used = (reason: TurnRecord['reason']): number => facts.turns.filter((t) => t.reason === reason).length
-  const send = (reason: TurnRecord['reason'], follow: FollowUp): NextTurn<T> => ({ do: 'send', ordinal: last.ordinal + 1, reason, follow })
+  const send = (reason: TurnRecord['reason'], follow: FollowUp | null): NextTurn<T> => ({
+    do: 'send',
+    ordinal: last.ordinal + 1,
+    reason,
+    follow,
+  })
   // Continuations after a limit passed are ours, the others a person's: one never uses up the other.
   const limits = facts.turns.filter((t, i) => t.reason === 'continue' && limitOf(facts.turns[i - 1], facts) !== null).length
   const waited = Math.min(limits, MAX_WAITS)
@@ -55,8 +60,8 @@ export async function nextTurn<T>(facts: PromptFacts<T>): Promise<NextTurn<T>> {
   const orContinue = (end: NextTurn<T>): NextTurn<T> =>
     used('continue') - waited < facts.continues ? send('continue', { kind: 'words', text: CONTINUE_TEXT }) : end
 
-  if (last.settlement?.how === 'rejected' && last.stopping === 'declined' && used('declined') < MAX_DECLINED_TURNS)
-    return send('declined', { kind: 'words', text: declinedText(facts.declined) })
+  const people = afterPeople(facts, last)
+  if (people) return send(people.reason, people.follow)
   const failed = turnFailure(last)
   if (failed) return orContinue(orWait({ do: 'fail', why: whyOf(failed), failure: failed }))
   const parsed = await parseAnswer(last.settlement?.text ?? '', facts.output)
@@ -69,6 +74,22 @@ export async function nextTurn<T>(facts: PromptFacts<T>): Promise<NextTurn<T>> {
   if (used('keep_working') < facts.rules.keepWorking) return send('keep_working', { kind: 'words', text: more })
   return orContinue(invalid(facts, `it still says that the work is not finished after ${facts.rules.keepWorking} further turns`))
 }
+
+/** What people did, or did not do, asks for another turn, whatever the answer is. */
+function afterPeople<T>(
+  { turns, declined }: PromptFacts<T>,
+  last: TurnRecord,
+): { reason: TurnRecord['reason']; follow: FollowUp | null } | null {
+  const how = last.settlement?.how
+  if (how === 'resent') return { reason: 'resend', follow: begins(turns) ? null : { kind: 'words', text: wordsOf(last) } }
+  if (how !== 'rejected' || last.stopping !== 'declined') return null
+  if (turns.filter((t) => t.reason === 'declined').length >= MAX_DECLINED_TURNS) return null
+  return { reason: 'declined', follow: { kind: 'words', text: declinedText(declined) } }
+}
+
+/** Nothing but the first request was ever sent. */
+const begins = (turns: readonly TurnRecord[]): boolean => turns.every((t) => t.reason === 'first' || t.reason === 'resend')
+const wordsOf = ({ request }: TurnRecord): string => request.parts.map((part) => part.text).join('\n')
 
 /** A declined question ended the turn: the model learns why, and how it is to go on. */
 const declinedText = (times: number): string =>

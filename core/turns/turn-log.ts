@@ -9,7 +9,7 @@ import type { NewEvent } from '../events/events.ts'
 interface Told {
   readonly events: readonly NewEvent[]
   /** Run once they are stored. */
-  readonly then: (() => void) | undefined
+  readonly stored: (() => void) | undefined
 }
 type Entry = Told | (() => Promise<void>)
 
@@ -35,10 +35,10 @@ export class TurnLog {
     this.#onFailure = onFailure
   }
 
-  append(events: readonly NewEvent[], then?: () => void): void {
+  append(events: readonly NewEvent[], stored?: () => void): void {
     const fresh = events.filter(({ key }) => key === undefined || !this.#known.has(key))
     for (const { key } of fresh) if (key !== undefined) this.#known.add(key)
-    if (fresh.length > 0 || then) this.#add({ events: fresh, then })
+    if (fresh.length > 0 || stored) this.#add({ events: fresh, stored })
   }
 
   /** Between what was appended before and what is appended after. */
@@ -66,7 +66,7 @@ export class TurnLog {
     this.#held = false
     if (this.#failure !== undefined) throw this.#failure
     const told = this.#waiting.splice(0).filter(isTold)
-    return { events: told.flatMap((one) => one.events), stored: () => told.forEach((one) => one.then?.()) }
+    return { events: told.flatMap((one) => one.events), stored: () => told.forEach((one) => one.stored?.()) }
   }
 
   #add(entry: Entry): void {
@@ -107,7 +107,7 @@ export class TurnLog {
     const { store, fence, clock } = this.#driving
     const events = told.flatMap((one) => one.events)
     if (events.length > 0) await store.appendEvents(fence, { events, at: clock.now() })
-    for (const { then } of told) then?.()
+    for (const { stored } of told) stored?.()
   }
 }
 

@@ -12,7 +12,7 @@ export interface Person {
   /** The next question is rejected instead of answered. */
   rejectNext(): void
   readonly tickets: ReadonlyMap<string, Followed>
-  readonly counts: Readonly<Record<'retried' | 'answered' | 'rejected' | 'approved' | 'abandoned', number>>
+  readonly counts: Readonly<Record<'retried' | 'answered' | 'rejected' | 'approved' | 'resolved', number>>
   /** What a call said that was no mere lost connection. */
   readonly surprises: readonly string[]
   stop(): Promise<void>
@@ -37,7 +37,7 @@ export async function startPerson(client: LoopTroopClient, repos: readonly strin
 
 class ChaosPerson implements Person {
   readonly tickets = new Map<string, Followed>()
-  readonly counts = { retried: 0, answered: 0, rejected: 0, approved: 0, abandoned: 0 }
+  readonly counts = { retried: 0, answered: 0, rejected: 0, approved: 0, resolved: 0 }
   readonly surprises: string[] = []
   readonly #client: LoopTroopClient
   readonly #stopping = new AbortController()
@@ -139,8 +139,9 @@ class ChaosPerson implements Person {
       this.counts.answered += 1
     }
     if (kind === 'uncertain_turn') {
-      await tickets.resolveTurn.mutate({ ticketId, turnId: id, as: 'abandon', actionId: `abandon:${id}` })
-      this.counts.abandoned += 1
+      const as = id.charCodeAt(id.length - 1) % 2 === 0 ? 'resend' : 'abandon'
+      await tickets.resolveTurn.mutate({ ticketId, turnId: id, as, actionId: `${as}:${id}` })
+      this.counts.resolved += 1
     }
     if (kind === 'blocked') {
       await tickets.retry.mutate({ ticketId, actionId: `retry:${id}` })

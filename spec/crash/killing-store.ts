@@ -19,6 +19,7 @@ const WRITES: Record<KillableVerb, boolean> = {
   block: true,
   retryTicket: true,
   continueTicket: true,
+  resolveTurn: true,
   cancelTicket: true,
   getTicket: false,
   listTickets: false,

@@ -6,7 +6,18 @@ import { runWithCrash } from './quick-crash.ts'
 
 /** Verbs that a ticket which is never blocked, edited, retried or canceled does not use; other crash specs kill those. */
 const ELSEWHERE = new Set([
-  ...['editTicket', 'reattempt', 'block', 'retryTicket', 'continueTicket', 'cancelTicket', 'addPhaseNote', 'adoptSession', 'markStopping'],
+  ...[
+    'editTicket',
+    'reattempt',
+    'block',
+    'retryTicket',
+    'continueTicket',
+    'resolveTurn',
+    'cancelTicket',
+    'addPhaseNote',
+    'adoptSession',
+    'markStopping',
+  ],
   ...[
     'turnUncertain',
     'reopenRequest',

@@ -113,15 +113,10 @@ interface Ending {
   readonly reason: string
   readonly abortPending?: boolean
 }
-/** By its nonce, or whatever is in the slot. No change and no event when it is over already. */
-export function endSession(
-  batch: Batch,
-  { state, reason, abortPending = false, ...which }: Ending & ({ nonce: string } | { slot: Slot }),
-): Batch {
-  const [mine, of] =
-    'slot' in which
-      ? [IN_SLOT, slotArgs(which.slot)]
-      : [`nonce = :endedNonce AND ticket_id = :ticketId AND ${OPEN}`, { endedNonce: which.nonce }]
+type Which = { readonly nonce: string } | { readonly slot: Slot } | { readonly turnId: string }
+/** By its nonce, what is in the slot, or that of the turn. No change and no event when it is over already. */
+export function endSession(batch: Batch, { state, reason, abortPending = false, ...which }: Ending & Which): Batch {
+  const [mine, of] = whereOf(which)
   const args = { ...of, endedState: state, endReason: reason, abortPending: abortPending ? 1 : 0 }
   batch.appendEach('session.ended', {
     data: "json_object('sessionId', session_id, 'how', :endedState, 'reason', :endReason)",
@@ -132,4 +127,11 @@ export function endSession(
     `UPDATE sessions SET state = :endedState, ended_at = :at, reason = :endReason, abort_pending = :abortPending WHERE ${mine}`,
     args,
   )
+}
+
+function whereOf(which: Which): readonly [string, Args] {
+  if ('slot' in which) return [IN_SLOT, slotArgs(which.slot)]
+  const mine = `ticket_id = :ticketId AND ${OPEN}`
+  if ('nonce' in which) return [`nonce = :endedNonce AND ${mine}`, { endedNonce: which.nonce }]
+  return [`nonce = (SELECT session_nonce FROM turns WHERE turn_id = :endedTurn) AND ${mine}`, { endedTurn: which.turnId }]
 }

@@ -6,16 +6,19 @@ import type { Fence, TicketVerbs } from '../store.ts'
 import { fencedBatch, guardChange, guardPhase, type Batch, type Context } from './batch.ts'
 import { abandonSessions, closeEntries } from './closing.ts'
 import { encode } from './decode.ts'
+import { endSession } from './sessions.ts'
 import { sayStatus, setStatus, STOPPED, UNCERTAIN } from './status.ts'
 import { finish, openAttempt, setPhase } from './ticket-progress.ts'
+import { settle } from './turns.ts'
 
-type Verbs = Pick<TicketVerbs, 'block' | 'retryTicket' | 'continueTicket' | 'cancelTicket'>
+type Verbs = Pick<TicketVerbs, 'block' | 'retryTicket' | 'continueTicket' | 'resolveTurn' | 'cancelTicket'>
 type Input<K extends keyof Verbs> = Parameters<Verbs[K]>[1]
 
 export const stopVerbs = (context: Context): Verbs => ({
   block: (fence, input) => block(context, fence, input),
   retryTicket: (fence, input) => retryTicket(context, fence, input),
   continueTicket: (fence, input) => continueTicket(context, fence, input),
+  resolveTurn: (fence, input) => resolveTurn(context, fence, input),
   cancelTicket: (fence, input) => cancelTicket(context, fence, input),
 })
 
@@ -94,6 +97,17 @@ async function continueTicket(context: Context, fence: Fence, input: Input<'cont
   return finish(context, setStatus(batch, 'continue'))
 }
 
+async function resolveTurn(context: Context, fence: Fence, input: Input<'resolveTurn'>): Promise<Ticket> {
+  const { at, from, turnId, settlement, giveUp, consume } = input
+  const batch = unblocking(context, 'resolveTurn', { fence, at, from, turnId })
+  consumeCommand(batch, 'resolve_turn', consume)
+  settle(batch, { settlement })
+  if (giveUp !== null) endSession(batch, { turnId, state: 'abandoned', reason: giveUp, abortPending: true })
+  resolveError(batch, 'continue')
+  sayStatus(batch, 'continue')
+  return finish(context, setStatus(batch, 'continue'))
+}
+
 async function cancelTicket(context: Context, fence: Fence, { at, reason, consume }: Input<'cancelTicket'>): Promise<Ticket> {
   const batch = guardChange(fencedBatch(context, 'cancelTicket', { fence, args: { at } }), 'cancel')
   consumeCommand(batch, 'cancel', consume)
@@ -113,12 +127,12 @@ async function cancelTicket(context: Context, fence: Fence, { at, reason, consum
 
 const unblocking = (
   context: Context,
-  verb: 'retryTicket' | 'continueTicket',
-  { fence, at, from }: { fence: Fence; at: number; from: PhaseAt },
+  verb: 'retryTicket' | 'continueTicket' | 'resolveTurn',
+  { fence, at, from, ...args }: { fence: Fence; at: number; from: PhaseAt; turnId?: string },
 ): Batch =>
   guardPhase(
     guardChange(
-      fencedBatch(context, verb, { fence, args: { at, phase: from.phase, attempt: from.attempt } }),
+      fencedBatch(context, verb, { fence, args: { ...args, at, phase: from.phase, attempt: from.attempt } }),
       verb === 'retryTicket' ? 'retry' : 'continue',
     ),
   )

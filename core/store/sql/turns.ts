@@ -2,7 +2,7 @@
 import { event } from '../../events/events.ts'
 import { modelName } from '../../settings.ts'
 import { DRIVEN_STATUSES } from '../../ticket.ts'
-import type { TurnRecord } from '../records.ts'
+import type { Settlement, TurnRecord } from '../records.ts'
 import type { Fence, TurnVerbs } from '../store.ts'
 import { fencedBatch, guardAnyStatus, guardPhase, type Batch, type Context } from './batch.ts'
 import { closeEntries, detachRequests } from './closing.ts'
@@ -103,10 +103,19 @@ async function recordPost(
 async function settleTurn(
   context: Context,
   fence: Fence,
-  { at, turnId, settlement, row, usedMs, ends, events = [] }: Input<'settleTurn'>,
+  { at, turnId, settlement, row, usedMs, ends, events }: Input<'settleTurn'>,
 ): Promise<TurnRecord> {
+  const batch = settle(fencedBatch(context, 'settleTurn', { fence, args: { at, turnId } }), { settlement, row, usedMs, events })
+  return finish(context, ends ? endPrompt(batch, ends) : batch)
+}
+
+type Settling = Pick<Input<'settleTurn'>, 'settlement' | 'row' | 'usedMs' | 'events'>
+/** The turn `:turnId`. */
+export function settle(
+  batch: Batch,
+  { settlement, row, usedMs, events = [] }: { [K in keyof Settling]: Settling[K] | undefined } & { settlement: Settlement },
+): Batch {
   const { how, finish: word, text, tokens, cost, error } = settlement
-  const batch = fencedBatch(context, 'settleTurn', { fence, args: { at, turnId } })
   batch.guard('a turn that is not settled', `SELECT receipt <> 'settled' FROM turns WHERE ${MINE}`)
   batch.run(`UPDATE turns SET receipt = 'settled', settlement = :settlement, settled_at = :at WHERE ${MINE}`, {
     settlement: encode(settlement),
@@ -125,8 +134,7 @@ async function settleTurn(
   if (how === 'interrupted' || how === 'lost') detachRequests(batch, { where, reason: how })
   else closeEntries(batch, { where: `detached = 0 AND ${where}`, how: 'turn_ended', reason: `the turn ended: ${how}` })
   closeEntries(batch, { where: `kind = '${UNCERTAIN}' AND id = :turnId`, how: 'settled', reason: `the turn is settled: ${how}` })
-  wakeFromPerson(batch, { unlessOpen: true })
-  return finish(context, ends ? endPrompt(batch, ends) : batch)
+  return wakeFromPerson(batch, { unlessOpen: true })
 }
 
 async function turnUncertain(context: Context, fence: Fence, { at, turnId, problem, evidence }: Input<'turnUncertain'>): Promise<void> {
