@@ -54,6 +54,9 @@ describe('looptroop in a terminal', (it) => {
       )
       assert.is(typeof ((await json('diff', 'SHOP-1')) as { patch: string }).patch, 'string')
 
+      const busy = (await json('pause', '--server')) as { paused: boolean; busy: string[] }
+      assert.equal([busy, (await cli('resume', '--server')).stdout], [{ paused: true, busy: [] }, 'the server is resumed\n'])
+      assert.equal([(await cli('pause')).code, (await cli('pause', 'SHOP-1')).code], [2, 6])
       const file = path.join(folder.path, 'all.backup')
       const saved = await json('backup', file)
       assert.equal((saved as { projects: string[] }).projects, ['SHOP'])

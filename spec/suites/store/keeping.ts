@@ -83,4 +83,60 @@ export function keepingSuite(it: It, open: OpenHome): void {
     assert.is(await codeOf(world.store.markTidied(world.fence, { branch: 'kept', sessions: 1, at: world.at })), 'STORE_CONFLICT')
     assert.equal([await world.store.untidyTickets(all), await world.events('ticket.tidied')], [[], [{ branch: 'kept', sessions: 1 }]])
   })
+
+  it('holds and lets go of a ticket, each told once; the wish is kept apart from what holds it', async () => {
+    await using world = await startedWorld(open)
+    const { ticketId } = world
+    const hold = (heldBy: 'ticket' | 'server' | null, paused?: boolean) =>
+      world.store.holdTicket({ ticketId, heldBy, at: world.at, ...(paused === undefined ? {} : { paused }) })
+    const first = await hold('ticket', true)
+    assert.equal([first.paused, first.heldBy], [true, 'ticket'])
+    assert.equal(await hold('ticket'), first)
+    const wider = await hold('server')
+    assert.equal([wider.paused, wider.heldBy], [true, 'server'])
+    assert.is((await hold(null, false)).paused, false)
+    assert.equal([await world.events('ticket.paused'), await world.events('ticket.resumed')], [[{ by: 'ticket' }, { by: 'server' }], [{}]])
+    await world.store.pauseProject({ paused: true, at: world.at })
+    assert.is(await world.store.projectPaused(), true)
+    await world.store.advance(world.fence, { ...FINISH, at: world.at })
+    assert.is(await codeOf(hold('ticket', true)), 'STORE_CONFLICT')
+  })
+
+  it('hands out a try of a nudge once, later and later, and none when it was taken', async () => {
+    await using world = await startedWorld(open)
+    await world.gate()
+    const { ticketId } = world
+    const again = { tries: 3, againAfterMs: [10, 100] }
+    const due = async (at: number) => (await world.store.dueNudges({ at, tries: 3, limit: 9 })).map((e) => e.id)
+    const claimAt = (at: number) => world.store.claimNudge({ ticketId, id: 'gate_1', at, ...again })
+    const at = 5_000
+    assert.equal([await due(at), await claimAt(at), await claimAt(at), await due(at + 9)], [['gate_1'], 1, null, []])
+    await world.store.endNudge({ ticketId, id: 'gate_1', at, problem: 'away' })
+    assert.equal(await world.store.failedNudges(), [{ ticketId, id: 'gate_1', tries: 1, problem: 'away' }])
+    assert.equal([await claimAt(at + 10), await claimAt(at + 109), await claimAt(at + 110)], [2, null, 3])
+    assert.equal([await claimAt(at + 9_999), await due(at + 9_999)], [null, []])
+    await world.store.endNudge({ ticketId, id: 'gate_1', at, problem: null })
+    assert.equal(await world.store.failedNudges(), [])
+  })
+
+  it('knows what is overdue, and how often nobody answered in an attempt', async () => {
+    await using world = await startedWorld(open)
+    await world.activeSession()
+    const { ticketId } = world
+    const ask = (id: string, deadline: number | null) =>
+      world.store.openRequest(world.fence, {
+        ...ONE,
+        ...{ id, kind: 'question', sessionId: 'ses_n1', directory: world.home.baseDir, payload: { questions: [] }, actions: [], deadline },
+        opened: { type: 'question.asked', data: { ...ONE, requestId: id, sessionId: 'ses_n1', questions: [] } },
+        at: world.at,
+      })
+    await ask('que_1', 2_000)
+    await ask('que_2', null)
+    const overdue = async (at: number) => (await world.store.overdueRequests({ at })).map((e) => [e.id, e.deadline])
+    assert.equal([await overdue(1_999), await overdue(2_000)], [[], [['que_1', 2_000]]])
+    await world.store.claimRequest({ ticketId, id: 'que_1', answer: { do: 'decline' }, at: 2_001 })
+    await world.store.closeRequest({ ticketId, id: 'que_1', how: 'declined', reason: null, at: 2_002 })
+    assert.equal([await world.store.declined(ticketId, ONE), await world.store.declined(ticketId, { phase: 'ONE', attempt: 2 })], [1, 0])
+    assert.is(await codeOf(world.store.claimRequest({ ticketId, id: 'que_1', answer: [['A']], at: 2_003 })), 'QUESTION_DECLINED')
+  })
 }
