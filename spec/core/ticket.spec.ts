@@ -18,7 +18,18 @@ const LEGAL: Readonly<Record<TicketChange, readonly TicketStatus[]>> = {
 }
 const base = { id: 'T-1', projectId: 'p', number: 1, title: '', description: '', priority: 0, pipeline: 'q', models: null, revision: 1 }
 const ticketIn = (status: TicketStatus): Ticket =>
-  toTicket({ ...base, paused: false, heldBy: null, createdAt: 1, updatedAt: 1, status, waitingFor: 'time', until: 5, blocked: null, progress: null })
+  toTicket({
+    ...base,
+    paused: false,
+    heldBy: null,
+    createdAt: 1,
+    updatedAt: 1,
+    status,
+    waitingFor: 'time',
+    until: 5,
+    blocked: null,
+    progress: null,
+  })
 
 describe('a ticket', (it) => {
   it('changes from exactly the statuses that the table names', () => {
