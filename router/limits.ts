@@ -33,7 +33,7 @@ export const DEFAULT_LIMITS = {
   pingMs: 30_000,
   pongMs: 10_000,
   /** Milliseconds in which a reader of an event stream has to take something of what waits for it. */
-  stalledMs: 60_000,
+  stalledMs: 120_000,
 } as const
 
 export type Limits = { readonly [K in keyof typeof DEFAULT_LIMITS]: number }

@@ -1,10 +1,11 @@
 /** What one server takes on: each limit, met and typed. */
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { request, type IncomingMessage } from 'node:http'
 import * as assert from 'uvu/assert'
 import { WebSocket } from 'ws'
 import { createLoopTroopClient, parseLimits, type Limits } from '../../router/index.ts'
-import { limitsOf } from '../../router/limits.ts'
+import { DEFAULT_LIMITS, limitsOf } from '../../router/limits.ts'
 import { createThrottle } from '../../router/throttle.ts'
 import { createFakeClock } from '../helpers/fake-clock.ts'
 import { describe } from '../helpers/suite.ts'
@@ -244,6 +245,14 @@ describe('how slow', (it) => {
 })
 
 describe('limits in the environment', (it) => {
+  it('are in the README, each with its default', () => {
+    const rows = [...readFileSync('README.md', 'utf8').matchAll(/^\| (`[^|]+`) \| ([\d, ]+) \|/gm)]
+    const told = rows.flatMap(([, names = '', values = '']) => {
+      const numbers = values.split(', ').map(Number)
+      return [...names.matchAll(/`(\w+)`/g)].map(([, name = ''], at) => [name, numbers[at] ?? numbers[0]])
+    })
+    assert.equal(Object.fromEntries(told), { ...DEFAULT_LIMITS })
+  })
   it('are read by name, and mistakes are named', () => {
     assert.equal(parseLimits('reads=50, connections=200'), { reads: 50, connections: 200 })
     assert.equal(parseLimits(undefined), {})
