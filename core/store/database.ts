@@ -12,8 +12,11 @@ export interface Statement {
 }
 
 export interface Database {
-  /** All statements or none, one writer at a time; the rows of each. StatementFailed names the one that failed. */
-  batch(statements: readonly Statement[]): Promise<readonly (readonly Row[])[]>
+  /**
+   * All statements or none, one writer at a time; the rows of each. StatementFailed names the one that failed. `soft`: survives
+   * the end of the process at once, the end of the machine only with the next batch that is not soft.
+   */
+  batch(statements: readonly Statement[], options?: { readonly soft?: boolean }): Promise<readonly (readonly Row[])[]>
   all(sql: string, args?: Args): Promise<readonly Row[]>
   /** Waits for what is under way. */
   close(): Promise<void>

@@ -83,11 +83,21 @@ class FileDatabase implements Database {
     })
   }
 
-  batch(statements: readonly Statement[]): Promise<readonly (readonly Row[])[]> {
+  batch(statements: readonly Statement[], { soft = false }: { readonly soft?: boolean } = {}): Promise<readonly (readonly Row[])[]> {
     return this.#inLine(async () => {
       await this.#breathe(statements.length)
-      return this.#patiently(() => this.#transaction(statements))
+      return this.#patiently(() => (soft ? this.#softly(statements) : this.#transaction(statements)))
     })
+  }
+
+  /** The log is written and not waited for; the next commit that waits covers it, the log being one file in order. */
+  #softly(statements: readonly Statement[]): readonly (readonly Row[])[] {
+    this.#run('PRAGMA synchronous = NORMAL')
+    try {
+      return this.#transaction(statements)
+    } finally {
+      this.#run('PRAGMA synchronous = FULL')
+    }
   }
 
   async all(sql: string, args: Args = {}): Promise<readonly Row[]> {

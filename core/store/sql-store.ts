@@ -11,7 +11,7 @@ import { migrate, setMeta } from './migrate.ts'
 import { APP_SCHEMA, PROJECT_SCHEMA } from './migrations/index.ts'
 import { appStore } from './sql/app.ts'
 import { artifactVerbs } from './sql/artifacts.ts'
-import type { Context } from './sql/batch.ts'
+import type { Announcement, Context } from './sql/batch.ts'
 import { commandVerbs } from './sql/commands.ts'
 import { eventVerbs } from './sql/events.ts'
 import { inboxVerbs } from './sql/inbox.ts'
@@ -103,10 +103,10 @@ function projectStore(options: FileStoreOptions, { database, epoch, identity, pa
     projectKey: identity.projectKey,
     directories: relativeTo(identity.baseDir ?? impliedBase(path)),
     random: (bytes) => options.chance.hex(bytes),
-    announce: (events, entries) => {
+    announce: announcing((events, entries) => {
       appended.tell(events)
       inbox.tell(entries)
-    },
+    }),
   }
   return {
     epoch,
@@ -182,4 +182,15 @@ async function stats(database: Database): Promise<Readonly<Record<string, number
     `SELECT ${counts.join(', ')}, page_count * page_size AS bytes FROM pragma_page_count(), pragma_page_size()`,
   )
   return (row ?? {}) as Readonly<Row> as Record<string, number>
+}
+
+/** What a soft batch did is told with the next batch that is not soft. */
+function announcing(tell: (events: ReadonlySet<string>, inbox: ReadonlySet<string>) => void): (told: Announcement) => void {
+  let held: Announcement = { events: new Set(), inbox: new Set(), soft: true }
+  return ({ events, inbox, soft }) => {
+    held = { events: new Set([...held.events, ...events]), inbox: new Set([...held.inbox, ...inbox]), soft: true }
+    if (soft) return
+    tell(held.events, held.inbox)
+    held = { events: new Set(), inbox: new Set(), soft: true }
+  }
 }

@@ -6,7 +6,8 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import { createOpencode, systemChance, systemClock } from '#core'
 import type { OpencodeHandle } from '#core'
-import { scriptedProvider, startScriptedModel } from '../scripted-model.ts'
+import { scriptedProvider } from '../scripted-model.ts'
+import { startModelProcess } from './model-process.ts'
 
 export interface BenchWorld extends AsyncDisposable {
   readonly folder: string
@@ -16,7 +17,7 @@ export interface BenchWorld extends AsyncDisposable {
 
 export async function openWorld(answer: string): Promise<BenchWorld> {
   const folder = await realpath(await mkdtemp(path.join(tmpdir(), 'looptroop-bench-')))
-  const model = await startScriptedModel({ script: () => ({ text: answer }) })
+  const model = await startModelProcess(answer)
   const managed = { isolateHome: path.join(folder, 'home'), extraConfig: scriptedProvider(model.url) }
   const dataDir = path.join(folder, 'opencode')
   const opencode = await createOpencode({

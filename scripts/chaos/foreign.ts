@@ -12,9 +12,9 @@ export type Meddling = keyof typeof MEDDLINGS
 export async function meddle(stage: Stage, meddling: Meddling): Promise<string | null> {
   const turn = await someTurn(stage)
   if (!turn || stage.opencodePid() === null) return null
-  await using opencode = await attach(stage)
-  const { adapter } = opencode.handle
   try {
+    await using opencode = await attach(stage)
+    const { adapter } = opencode.handle
     if (meddling === 'deleted the session') await adapter.deleteSession(turn.sessionId)
     else {
       const id = systemChance.hex(12)

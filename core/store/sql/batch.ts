@@ -18,7 +18,14 @@ export interface Context {
   readonly directories: { store(path: string): string; resolve(stored: string): string }
   readonly random: (bytes: number) => string
   /** After a commit: the tickets that got events, and those whose inbox was touched. */
-  announce(appended: ReadonlySet<string>, inbox: ReadonlySet<string>): void
+  announce(told: Announcement): void
+}
+
+/** `soft`: it is told with the next one that is not, when no crash of the machine can take it back. */
+export interface Announcement {
+  readonly events: ReadonlySet<string>
+  readonly inbox: ReadonlySet<string>
+  readonly soft: boolean
 }
 
 /** A guard's error: a code of its own, or STORE_CONFLICT naming the guard. */
@@ -43,12 +50,19 @@ export class Batch {
   readonly #statements: Statement[] = []
   readonly #guards = new Map<number, Refusal>()
   readonly #touches = new Map<number, Touch>()
+  #soft = false
 
   /** `args` are at hand in every statement; `ticketId` and `at` are needed by most. */
   constructor(context: Context, verb: string, args: Args) {
     this.#context = context
     this.#verb = verb
     this.#args = args
+  }
+
+  /** Only for what a verb follows that is not soft, before anything leaves the process: `Database.batch`. */
+  soft(): this {
+    this.#soft = true
+    return this
   }
 
   guard(refusal: Refusal, condition: string, args: Args = {}): this {
@@ -107,7 +121,7 @@ export class Batch {
 
   /** The rows of the last statement. */
   async commit(): Promise<readonly Row[]> {
-    const results = await this.#context.database.batch(this.#statements).catch(async (error: unknown) => {
+    const results = await this.#context.database.batch(this.#statements, { soft: this.#soft }).catch(async (error: unknown) => {
       throw await this.#explained(error)
     })
     this.#announce(results)
@@ -126,7 +140,7 @@ export class Batch {
     for (const [index, touch] of this.#touches) {
       for (const row of results[index] ?? []) touched[touch].add(String(row['ticket_id']))
     }
-    this.#context.announce(touched.events, touched.inbox)
+    this.#context.announce({ ...touched, soft: this.#soft })
   }
 
   async #explained(error: unknown): Promise<unknown> {

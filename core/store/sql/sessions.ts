@@ -62,7 +62,8 @@ const openPrompt = (batch: Batch, { name, inputHash }: BegunPrompt): Batch =>
 async function claimSlot(context: Context, fence: Fence, input: Parameters<SessionVerbs['claimSlot']>[1]): Promise<SessionRecord> {
   const { slot, at, nonce } = input
   if (slot.ticketId !== fence.ticketId) throw fail('STORE_CONFLICT', { verb: 'claimSlot', guard: 'the slot is of the fenced ticket' })
-  const batch = fencedBatch(context, 'claimSlot', { fence, args: { ...slotArgs(slot), at, nonce } })
+  // A machine that dies here leaves a session that nobody prompted; its nonce tells whose it was.
+  const batch = fencedBatch(context, 'claimSlot', { fence, args: { ...slotArgs(slot), at, nonce } }).soft()
   guardPhase(guardAnyStatus(batch, 'a session', DRIVEN_STATUSES))
   batch.guard(
     () =>

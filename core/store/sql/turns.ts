@@ -56,7 +56,8 @@ const finish = async (context: Context, batch: Batch): Promise<TurnRecord> => to
 async function intendTurn(context: Context, fence: Fence, turn: Input<'intendTurn'>): Promise<TurnRecord> {
   const { at, phase, attempt, turnId, prompt, ordinal, reason, sessionNonce, sessionId, opencodeId, request } = turn
   const directory = context.directories.store(turn.directory)
-  const batch = fencedBatch(context, 'intendTurn', { fence, args: { at, phase, attempt, turnId, sessionNonce, sessionId, directory } })
+  // The POST that follows is recorded by a batch that waits for the disk.
+  const batch = fencedBatch(context, 'intendTurn', { fence, args: { at, phase, attempt, turnId, sessionNonce, sessionId, directory } }).soft()
   guardPhase(guardAnyStatus(batch, 'a turn', DRIVEN_STATUSES))
   if (turn.activate) activate(batch)
   batch.guard(

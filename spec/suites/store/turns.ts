@@ -132,6 +132,18 @@ export function turnSuite(it: It, open: OpenHome): void {
     assert.equal([await world.store.openTurns(), (await world.store.turns(world.ticketId, { ...ONE, prompt: 'answer' })).length], [[], 1])
   })
 
+  it('tells of an intended turn only with what waits for the disk: the POST that is recorded', async () => {
+    await using world = await startedWorld(open)
+    await world.activeSession()
+    const told: string[] = []
+    const stop = world.store.onAppend((ticketId) => told.push(ticketId))
+    await world.openTurn()
+    assert.equal(told, [])
+    await world.store.recordPost(world.fence, { turnId: 'msg_1', restart: false, at: 6 })
+    assert.equal(told, [world.ticketId])
+    stop()
+  })
+
   it('has one open turn per session', async () => {
     await using world = await startedWorld(open)
     assert.is(await codeOf(world.openTurn()), 'STORE_CONFLICT', 'no session')
