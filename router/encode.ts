@@ -2,8 +2,6 @@
  * JSON of what many subscribers get, made once: a batch is one object for all of them, and the text is kept beside it for
  * as long as somebody holds the batch.
  */
-import type { Encoder } from '@trpc/server/adapters/ws'
-import { jsonEncoder } from '@trpc/server/adapters/ws'
 
 const shared = new WeakMap<object, string | null>()
 
@@ -22,23 +20,33 @@ export function jsonOf(value: unknown): string {
   return text
 }
 
-interface DataMessage {
-  readonly id: number | string
-  readonly result: { readonly type: 'data'; readonly id?: string; readonly data: unknown }
-}
-const isShared = (message: unknown): message is DataMessage => {
-  const data = (message as Partial<DataMessage>).result?.data
-  return typeof data === 'object' && data !== null && shared.has(data)
+/** Frames of batches that many readers get, as bytes: one for each way to say it (the number of a subscription on its socket). */
+const frames = new WeakMap<object, Map<string, Uint8Array>>()
+/** Most sockets have one subscription; who has many shares less. */
+const KEPT = 8
+
+function frameOnce(data: unknown, name: string, make: () => string): Uint8Array | string {
+  if (typeof data !== 'object' || data === null || !shared.has(data)) return make()
+  const known = frames.get(data) ?? new Map<string, Uint8Array>()
+  const found = known.get(name)
+  if (found) return found
+  const made = Buffer.from(make())
+  if (known.size < KEPT) frames.set(data, known.set(name, made))
+  return made
 }
 
-/** tRPC's messages over a socket, with the shared part pasted in. */
-export const socketEncoder: Encoder = {
-  encode: (message) => {
-    if (!isShared(message)) return jsonEncoder.encode(message)
-    const { result, ...envelope } = message
-    const { data, ...rest } = result
-    const head = JSON.stringify({ ...envelope, result: rest })
-    return `${head.slice(0, -2)},"data":${jsonOf(data)}}}`
-  },
-  decode: (text) => jsonEncoder.decode(text),
+/** Of a tracked value, for server-sent events. */
+export const eventFrame = (id: string, data: unknown): Uint8Array | string =>
+  frameOnce(data, `event ${id}`, () => `data: ${jsonOf(data)}\nid: ${id}\n\n`)
+
+/** Of a tracked value, for a socket: the id comes beside the data and with it. */
+export function socketFrame(
+  to: { readonly id: number | string; readonly jsonrpc: string | undefined },
+  id: string,
+  data: unknown,
+): Uint8Array | string {
+  const envelope = JSON.stringify(to)
+  const name = JSON.stringify(id)
+  const make = (): string => `${envelope.slice(0, -1)},"result":{"type":"data","id":${name},"data":{"id":${name},"data":${jsonOf(data)}}}}`
+  return frameOnce(data, `${envelope} ${id}`, make)
 }

@@ -8,7 +8,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { callTRPCProcedure, getTRPCErrorFromUnknown, getTRPCErrorShape, isTrackedEnvelope, TRPCError } from '@trpc/server'
 import { appRouter } from './app.ts'
 import type { Door } from './door.ts'
-import { jsonOf } from './encode.ts'
+import { eventFrame, jsonOf } from './encode.ts'
 import { toTrpcError } from './errors.ts'
 import { answer } from './refusal.ts'
 import { PING_MS, SILENCE_MS, type Ctx } from './trpc.ts'
@@ -26,8 +26,12 @@ type Procedures = Readonly<Record<string, { readonly _def: { readonly type: stri
 export function subscriptionOf(request: IncomingMessage): string | null {
   if (request.method !== 'GET') return null
   const path = urlOf(request).pathname.slice('/trpc/'.length)
+  return isSubscription(path) ? path : null
+}
+
+export function isSubscription(path: string): boolean {
   const procedures = appRouter._def.procedures as unknown as Procedures
-  return Object.hasOwn(procedures, path) && procedures[path]?._def.type === 'subscription' ? path : null
+  return Object.hasOwn(procedures, path) && procedures[path]?._def.type === 'subscription'
 }
 
 export const eventStreams =
@@ -85,8 +89,8 @@ export async function drained(response: ServerResponse, { signal, stalledMs }: S
 
 async function pump(response: ServerResponse, open: () => Promise<AsyncIterable<unknown>>, reader: StreamReader): Promise<void> {
   for await (const value of await open()) {
-    response.write(isTrackedEnvelope(value) ? frameOf(value[0], value[1]) : `data: ${jsonOf(value)}\n\n`)
-    await drained(response, reader)
+    response.write(isTrackedEnvelope(value) ? eventFrame(value[0], value[1]) : `data: ${jsonOf(value)}\n\n`)
+    if (response.writableNeedDrain) await drained(response, reader)
     if (reader.signal.aborted) return
   }
   response.end('event: return\ndata: \n\n')
@@ -119,18 +123,6 @@ function parsed(text: string | null): unknown {
   } catch (cause) {
     throw new TRPCError({ code: 'BAD_REQUEST', message: '`input` is not JSON.', cause })
   }
-}
-
-/** Frames of batches that many readers get, as bytes. */
-const frames = new WeakMap<object, { readonly id: string; readonly bytes: Buffer }>()
-
-function frameOf(id: string, data: unknown): Buffer | string {
-  if (typeof data !== 'object' || data === null) return `data: ${jsonOf(data)}\nid: ${id}\n\n`
-  const known = frames.get(data)
-  if (known?.id === id) return known.bytes
-  const bytes = Buffer.from(`data: ${jsonOf(data)}\nid: ${id}\n\n`)
-  frames.set(data, { id, bytes })
-  return bytes
 }
 
 export const urlOf = (request: IncomingMessage): URL => new URL(request.url ?? '/', 'http://localhost')

@@ -2,12 +2,12 @@
  * The logs of tickets, as pages and as streams. Every yield of a stream is tracked with the id of the last durable event it
  * has passed: what a client gives back after a disconnect, and what it gets next is exactly what came after.
  */
-import { tracked, type TrackedEnvelope } from '@trpc/server'
+import { tracked, type TrackedEnvelope as Tracked } from '@trpc/server'
 import * as v from 'valibot'
 import type { AllBatch, AnyEvent, DurableEvent, EventBatch, Kernel, LiveEvent } from '#core'
 import { share } from './encode.ts'
 import { Id, Limit, OfTicket, reply, some } from './shapes.ts'
-import { procedure, router, signalOf, stream } from './trpc.ts'
+import { procedure, router, signalOf, streamOf } from './trpc.ts'
 
 type History = Awaited<ReturnType<Kernel['events']['history']>>
 
@@ -41,7 +41,7 @@ export const eventsRouter = router({
   onTicket: procedure.input(v.object({ ...OfTicket, lastEventId: some(v.nullish(Id)) })).subscription(({ ctx, input, signal: asked }) => {
     const signal = signalOf(asked)
     const source = ctx.kernel.events.follow({ ticketId: input.ticketId, lastEventId: input.lastEventId ?? undefined, signal })
-    return stream(trackedBatches(source, ticketBatch), { ctx, signal })
+    return streamOf(source, (batch): Tracked<TicketBatch> => tracked(batch.id, ticketBatch(batch)), { ctx, signal })
   }),
   onAll: procedure
     .input(
@@ -53,16 +53,9 @@ export const eventsRouter = router({
     .subscription(({ ctx, input, signal: asked }) => {
       const signal = signalOf(asked)
       const source = ctx.kernel.events.followAll({ ...input, lastEventId: input.lastEventId ?? undefined, signal })
-      return stream(trackedBatches(source, allBatch), { ctx, signal })
+      return streamOf(source, (batch): Tracked<EverythingBatch> => tracked(batch.id, allBatch(batch)), { ctx, signal })
     }),
 })
-
-async function* trackedBatches<B extends { readonly id: string }, T>(
-  source: AsyncIterable<B>,
-  dataOf: (batch: B) => T,
-): AsyncGenerator<TrackedEnvelope<T>, void> {
-  for await (const batch of source) yield tracked(batch.id, dataOf(batch))
-}
 
 /** One object for all who get the batch, so that it is encoded once. */
 const known = new WeakMap<EventBatch, TicketBatch>()

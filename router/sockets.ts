@@ -7,11 +7,11 @@ import { WebSocketServer, type WebSocket } from 'ws'
 import { fail, systemClock } from '#core'
 import { appRouter } from './app.ts'
 import type { Door } from './door.ts'
-import { socketEncoder } from './encode.ts'
 import { toTrpcError } from './errors.ts'
 import { isTrpcPath } from './http.ts'
 import { Quota } from './quota.ts'
 import { answerRaw } from './refusal.ts'
+import { SocketStreams, StreamingSocket } from './socket-streams.ts'
 import { bearerOf } from './token.ts'
 import type { Ctx } from './trpc.ts'
 
@@ -27,7 +27,7 @@ export interface Sockets {
 
 export function serveSockets(server: Server, door: Door): Sockets {
   const { limits, onError } = door
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: limits.frame })
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: limits.frame, WebSocket: StreamingSocket })
   const hellos = new WeakMap<WebSocket, NodeJS.Timeout>()
   applyWSSHandler({
     wss: sockets,
@@ -36,11 +36,11 @@ export function serveSockets(server: Server, door: Door): Sockets {
       const token = bearerOf(req.headers.authorization) ?? info.connectionParams?.['token'] ?? ''
       const ctx = socketContext(door, res, token)
       if (ctx.authorized) clearTimeout(hellos.get(res))
+      if (res instanceof StreamingSocket) res.streams = new SocketStreams(res, { ctx, door })
       return ctx
     },
     keepAlive: { enabled: true, pingMs: limits.pingMs, pongWaitMs: limits.pongMs },
     maxBatchSize: limits.batch,
-    experimental_encoder: socketEncoder,
     onError,
   })
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -93,10 +93,14 @@ function placeFor(request: IncomingMessage, { admit, tokenIsRight, streams }: Do
 
 const drainedOf =
   (client: WebSocket): Ctx['drained'] =>
-  async (signal) => {
-    while (client.bufferedAmount > MAX_BUFFERED && client.readyState === client.OPEN && !signal.aborted)
-      await systemClock.sleep(LOOK_AGAIN_MS, signal)
+  (signal) => {
+    const isFull = (): boolean => client.bufferedAmount > MAX_BUFFERED && client.readyState === client.OPEN && !signal.aborted
+    return isFull() ? whileFull(isFull, signal) : undefined
   }
+
+async function whileFull(isFull: () => boolean, signal: AbortSignal): Promise<void> {
+  while (isFull()) await systemClock.sleep(LOOK_AGAIN_MS, signal)
+}
 
 async function closeAll(sockets: WebSocketServer): Promise<void> {
   const leaving = [...sockets.clients].map(

@@ -12,8 +12,8 @@ export interface Ctx {
   readonly authorized: boolean
   /** How deep an input may be. */
   readonly depth: number
-  /** Resolves when the reader of a subscription has room again; WebSocket has no back-pressure of its own. */
-  readonly drained: (signal: AbortSignal) => Promise<void>
+  /** Resolves when the reader of a subscription has room again, undefined when it has; WebSocket has no back-pressure of its own. */
+  readonly drained: (signal: AbortSignal) => Promise<void> | undefined
   /** Throws when the token has called too often. */
   readonly spend: (kind: CallKind) => void
   /** Throws when the connection has too many subscriptions; else gives the way to end this one. */
@@ -22,7 +22,7 @@ export interface Ctx {
 
 /** Over HTTP the whole request was counted before, and each stream is a connection. */
 export const unlimited: Pick<Ctx, 'drained' | 'spend' | 'subscribe'> = {
-  drained: () => Promise.resolve(),
+  drained: () => undefined,
   spend: () => undefined,
   subscribe: () => () => undefined,
 }
@@ -56,22 +56,33 @@ export const procedure = t.procedure.use(async ({ ctx, type, getRawInput, next }
   return result
 })
 
+interface Reading {
+  readonly ctx: Ctx
+  readonly signal: AbortSignal
+}
+
 /** A subscription's generator with its errors translated; ends quietly when the reader has gone. */
-export function stream<T>(source: AsyncIterable<T>, { ctx, signal }: { ctx: Ctx; signal: AbortSignal }): AsyncGenerator<T, void> {
+export const stream = <T>(source: AsyncIterable<T>, reading: Reading): AsyncGenerator<T, void> =>
+  streamOf(source, (value) => value, reading)
+
+/** The same, each value as the reader gets it: one generator for both, which every reader pays for every batch. */
+export function streamOf<S, T>(source: AsyncIterable<S>, shape: (value: S) => T, { ctx, signal }: Reading): AsyncGenerator<T, void> {
   const leave = ctx.subscribe()
   // One that is stopped before it is read never comes to its end.
   signal.addEventListener('abort', leave, { once: true })
-  return translated(source, { ctx, signal, leave })
+  return translated(source, shape, { ctx, signal, leave })
 }
 
-async function* translated<T>(
-  source: AsyncIterable<T>,
-  { ctx, signal, leave }: { ctx: Ctx; signal: AbortSignal; leave: () => void },
+async function* translated<S, T>(
+  source: AsyncIterable<S>,
+  shape: (value: S) => T,
+  { ctx, signal, leave }: Reading & { leave: () => void },
 ): AsyncGenerator<T, void> {
   try {
     for await (const value of source) {
-      yield value
-      await ctx.drained(signal)
+      yield shape(value)
+      const wait = ctx.drained(signal)
+      if (wait) await wait
       if (signal.aborted) return
     }
   } catch (error) {

@@ -25,14 +25,32 @@ export function eventCalls(projects: Projects): Kernel['events'] {
       const last = items.at(-1)
       return { items, ...(found.length > wanted && last ? { next: last.id } : {}) }
     },
-    async *follow({ ticketId, lastEventId, signal }) {
-      const { store, feed } = await open(ticketId)
-      const position = parseId(lastEventId, 'lastEventId')
-      const known = position === null || (position.epoch === store.epoch && position.seq <= (await store.lastSeq(ticketId)))
-      const gap = known ? null : 'the presented id is of another state of this database; everything is told anew'
-      yield* feed.follow({ ticketId, after: known ? (position?.seq ?? 0) : 0, gap, signal })
-    },
+    follow: ({ ticketId, lastEventId, signal }) =>
+      opened(async () => {
+        const { store, feed } = await open(ticketId)
+        const position = parseId(lastEventId, 'lastEventId')
+        const known = position === null || (position.epoch === store.epoch && position.seq <= (await store.lastSeq(ticketId)))
+        const gap = known ? null : 'the presented id is of another state of this database; everything is told anew'
+        return feed.follow({ ticketId, after: known ? (position?.seq ?? 0) : 0, gap, signal })
+      }),
     followAll: (input) => followAll(projects, input),
+  }
+}
+
+/** What has to be opened first, with its first value. A generator in between would cost every reader of every batch. */
+function opened<T>(open: () => Promise<AsyncIterable<T>>): AsyncIterable<T> {
+  return {
+    [Symbol.asyncIterator]: () => {
+      let inner: AsyncIterator<T> | null = null
+      const first = async (): Promise<IteratorResult<T>> => {
+        inner = (await open())[Symbol.asyncIterator]()
+        return inner.next()
+      }
+      return {
+        next: () => inner?.next() ?? first(),
+        return: async () => (await inner?.return?.()) ?? { done: true, value: undefined },
+      }
+    },
   }
 }
 

@@ -34,7 +34,7 @@ export class Channel {
   #sealed = false
   #overflowed = false
   #pumping = false
-  #gathering = new AbortController()
+  #gathering: AbortController | null = null
 
   constructor(env: ChannelEnv) {
     this.#env = env
@@ -56,14 +56,14 @@ export class Channel {
 
   detach(reader: Reader): void {
     this.#readers.delete(reader)
-    if (this.#readers.size === 0) this.#gathering.abort()
+    if (this.#readers.size === 0) this.#gathering?.abort()
   }
 
   /** Something durable may be there. */
   appended(): void {
     if (this.#readers.size === 0) return
     this.#dirty = true
-    this.#gathering.abort()
+    this.#gathering?.abort()
     this.#start()
   }
 
@@ -103,6 +103,7 @@ export class Channel {
   async #gather(): Promise<void> {
     this.#gathering = new AbortController()
     await this.#env.clock.sleep(COALESCE_MS, this.#gathering.signal)
+    this.#gathering = null
   }
 
   /** A full page leaves it dirty: there may be more. */

@@ -40,7 +40,7 @@ export function createEventFeed(log: Log, clock: Clock): EventFeed {
     closeTurn: (ticketId, turnId) => parts.closeTurn(ticketId, turnId),
     closePart: (ticketId, partId) => parts.close(ticketId, partId),
     async *follow({ ticketId, after, gap, signal }) {
-      const reader = new Reader(after)
+      const reader = new Reader(after, signal)
       const channel = channels.enter(ticketId)
       try {
         // Said before anything else: what follows starts over.
@@ -48,7 +48,7 @@ export function createEventFeed(log: Log, clock: Clock): EventFeed {
         while (!signal.aborted) {
           const batch = reader.attached ? reader.take(nameOf) : await catchUp(ticketId, reader, channel)
           if (batch) yield batch
-          else if (reader.attached) await reader.news(signal)
+          else if (reader.attached) await reader.news()
         }
       } finally {
         channel.detach(reader)

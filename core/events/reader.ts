@@ -24,9 +24,13 @@ export class Reader {
   #weight = 0
   #wake: () => void = () => {}
   #failure: unknown
+  readonly #signal: AbortSignal
 
-  constructor(cursor: number) {
+  /** Aborted, it waits for nothing any more. */
+  constructor(cursor: number, signal: AbortSignal) {
     this.cursor = cursor
+    this.#signal = signal
+    signal.addEventListener('abort', () => this.#wake(), { once: true })
   }
 
   /** False when it lags too far behind: it has lost its queue. */
@@ -66,17 +70,9 @@ export class Reader {
     return null
   }
 
-  /** Until something waits, the reader was dropped, or the signal aborts. */
-  async news(signal: AbortSignal): Promise<void> {
-    if (this.#queue.length === 0 && this.attached && !signal.aborted)
-      await new Promise<void>((resolve) => {
-        const end = (): void => {
-          signal.removeEventListener('abort', end)
-          resolve()
-        }
-        this.#wake = end
-        signal.addEventListener('abort', end, { once: true })
-      })
+  /** Until something waits, the reader was dropped, or its signal aborts. */
+  async news(): Promise<void> {
+    if (this.#queue.length === 0 && this.attached && !this.#signal.aborted) await new Promise<void>((resolve) => (this.#wake = resolve))
     this.#wake = () => {}
     if (this.#failure !== undefined) throw this.#failure
   }
