@@ -1,51 +1,15 @@
 /** The end of the `full` pipeline on the mock, with a bare remote and a stand-in for `gh`: manual test, a base that moved, pull request. */
 import { execFile } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import * as assert from 'uvu/assert'
-import { exampleBrain } from '../../core/opencode/fake/brain.ts'
-import type { FakeBrain } from '../../core/opencode/fake/brain.ts'
-import { installFakeGh } from '../../scripts/demo/fake-gh.ts'
+import { startDelivery } from '../helpers/delivery.ts'
 import { gitIn } from '../helpers/repository.ts'
 import { describe } from '../helpers/suite.ts'
-import { tempFolder } from '../helpers/temp-folder.ts'
-import { startWorld } from '../helpers/world.ts'
 import type { World } from '../helpers/world.ts'
 import { Person } from '../phases/person.ts'
 import type { Decide } from '../phases/person.ts'
-
-/** Each bead writes a file of its own name and reports on itself; everything else is the example. */
-const coder: FakeBrain = async (turn) => {
-  const id = /## bead_data\s+id: (\S+)/.exec(turn.text)?.[1]
-  if (!turn.text.includes('<BEAD_STATUS>') || id === undefined) return exampleBrain(turn)
-  const run = async (directory: string): Promise<string> => (await writeFile(join(directory, `${id}.txt`), 'done\n'), 'written')
-  const checks = { tests: 'pass', lint: 'pass', typecheck: 'pass', qualitative: 'pass' }
-  const report = `<BEAD_STATUS>${JSON.stringify({ bead_id: id, status: 'done', checks })}</BEAD_STATUS>`
-  return [
-    ...(turn.toolResults.length === 0 ? [{ type: 'tool' as const, tool: 'write', input: {}, run }] : []),
-    { type: 'text', text: report },
-  ]
-}
-
-async function stage() {
-  const folder = await tempFolder('delivery')
-  const world = await startWorld({ brain: coder })
-  const remote = join(folder.path, 'remote.git')
-  await promisify(execFile)('git', ['clone', '--quiet', '--bare', world.repo.path, remote])
-  await gitIn(world.repo.path, 'remote', 'add', 'origin', remote)
-  await installFakeGh(join(folder.path, 'bin'))
-  const before = process.env['PATH']
-  process.env['PATH'] = `${join(folder.path, 'bin')}${delimiter}${before}`
-  return {
-    ...{ world, remote },
-    [Symbol.asyncDispose]: async () => {
-      process.env['PATH'] = before
-      await world[Symbol.asyncDispose]()
-      await folder[Symbol.asyncDispose]()
-    },
-  }
-}
 
 /** Until a phase waits for a person, or the ticket is over. */
 async function until(world: World, { id, person }: { id: string; person: Person }, phase: string | null): Promise<void> {
@@ -72,7 +36,7 @@ describe('the delivery of a full ticket', (it) => {
   it(
     'mends what a person saw fail, takes in a base that moved, and merges the pull request',
     async () => {
-      await using set = await stage()
+      await using set = await startDelivery()
       const { world, remote } = set
       const { kernel } = world
       await kernel.settings.update({ scope: 'project', id: world.projectId, patch: { 'qa.manual': true } })
@@ -107,7 +71,7 @@ describe('the delivery of a full ticket', (it) => {
   it(
     'sees that somebody merged or closed it at the forge',
     async () => {
-      await using set = await stage()
+      await using set = await startDelivery()
       const { world, remote } = set
       for (const [act, state, laterMs] of [
         [['ready', 'merge'], 'merged', 120_000],

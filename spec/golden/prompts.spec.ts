@@ -5,10 +5,8 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
-import { lastExample } from '../../core/opencode/fake/brain.ts'
-import type { FakeBrain } from '../../core/opencode/fake/brain.ts'
+import { coder, startDelivery } from '../helpers/delivery.ts'
 import { describe } from '../helpers/suite.ts'
-import { startWorld } from '../helpers/world.ts'
 import { Person } from '../phases/person.ts'
 import type { Decide } from '../phases/person.ts'
 
@@ -22,16 +20,10 @@ const decide: Decide = (phase, time) => {
 }
 const MEMBERS = ['m2', 'm3'].map((model) => ({ provider: 'fake', model }))
 
-/** The example, about the bead that was asked for. */
-const reportingOnItself: FakeBrain = (turn) => {
-  const id = /## bead_data\s+id: (\S+)/.exec(turn.text)?.[1] ?? ''
-  const text = lastExample(turn.text) ?? ''
-  return [{ type: 'text', text: turn.text.includes('<BEAD_STATUS>') ? text.replace('first-step', id) : text }]
-}
-
 async function promptsOfFull(): Promise<ReadonlyMap<string, string>> {
   const sent = new Map<string, string>()
-  await using world = await startWorld({ brain: (turn) => (sent.set(turn.messageId, turn.text), reportingOnItself(turn)) })
+  await using delivery = await startDelivery({ brain: (turn) => (sent.set(turn.messageId, turn.text), coder(turn)) })
+  const { world } = delivery
   const { kernel } = world
   await kernel.settings.update({ scope: 'project', id: world.projectId, patch: { 'qa.manual': true } })
   const sample = { title: 'Clean slugs', description: 'Slugs of titles with accents are broken.' }
