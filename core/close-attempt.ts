@@ -4,6 +4,7 @@ import { messageOf } from './errors.ts'
 import { abandon, complete } from './sessions/session-manager.ts'
 import type { PhaseAt, SessionRecord, TurnRecord } from './store/records.ts'
 import { settlementOf } from './turns/answer.ts'
+import { belowTurn } from './turns/sub-agents.ts'
 import { chainOf } from './turns/verdict.ts'
 import type { Chain } from './turns/verdict.ts'
 
@@ -36,29 +37,30 @@ export async function closeAttempt(
 async function stopTurn(driving: Driving, turn: TurnRecord, reason: string): Promise<string | null> {
   const { store, fence, clock } = driving
   if (!turn.stopping) await store.markStopping(fence, { turnId: turn.turnId, stopping: 'cancel', at: clock.now() })
-  const { answer, problem } = turn.posts === 0 ? { answer: [], problem: null } : await confirmStopped(driving, turn)
-  const settlement = settlementOf('aborted', answer)
+  const { answer, summaries, problem } = turn.posts === 0 ? NOTHING : await confirmStopped(driving, turn)
+  const below = await belowTurn(driving.opencode, turn.sessionId, answer)
+  const settlement = settlementOf('aborted', answer, { summaries, below, unread: problem !== null })
   const error = { name: 'MessageAbortedError', message: problem === null ? reason : `${reason}; not confirmed by OpenCode: ${problem}` }
   await store.settleTurn(fence, { turnId: turn.turnId, settlement: { ...settlement, error: settlement.error ?? error }, at: clock.now() })
   return problem
 }
 
-interface Stopped {
-  readonly answer: Chain['answer']
+interface Stopped extends Pick<Chain, 'answer' | 'summaries'> {
   readonly problem: string | null
 }
+const NOTHING: Stopped = { answer: [], summaries: [], problem: null }
 
 async function confirmStopped(driving: Driving, turn: TurnRecord): Promise<Stopped> {
   const { clock, opencode } = driving
-  if (turn.opencodeId !== opencode.adapter.opencodeId) return { answer: [], problem: 'it lives on another OpenCode' }
+  if (turn.opencodeId !== opencode.adapter.opencodeId) return { ...NOTHING, problem: 'it lives on another OpenCode' }
   const begun = clock.monotonic()
   const arrived = (): boolean => clock.now() - (turn.lastPostAt ?? 0) >= ARRIVAL_MS
   for (;;) {
     const left = begun + CONFIRM_BOUND_MS - clock.monotonic()
     const seen = await abortAndLook(driving, turn, Math.max(1, left)).catch((error: unknown) => ({ problem: messageOf(error) }))
     const passed = clock.monotonic() - begun
-    if ('answer' in seen && !seen.busy && (seen.answer.length > 0 || arrived())) return { answer: seen.answer, problem: null }
-    if (passed >= CONFIRM_BOUND_MS) return { answer: [], problem: 'problem' in seen ? seen.problem : 'it stays busy' }
+    if ('answer' in seen && !seen.busy && (seen.answer.length > 0 || arrived())) return { ...seen, problem: null }
+    if (passed >= CONFIRM_BOUND_MS) return { ...NOTHING, problem: 'problem' in seen ? seen.problem : 'it stays busy' }
     await clock.sleep(CONFIRM_STEP_MS)
   }
 }
@@ -67,10 +69,10 @@ async function abortAndLook(
   { opencode: { adapter } }: Driving,
   turn: TurnRecord,
   timeoutMs: number,
-): Promise<{ answer: Chain['answer']; busy: boolean }> {
+): Promise<Pick<Chain, 'answer' | 'summaries'> & { busy: boolean }> {
   await adapter.abortSession(turn.sessionId, turn.directory, { timeoutMs })
   const messages = await adapter.getSessionMessages(turn.sessionId, { timeoutMs })
   const statuses = await adapter.sessionStatuses(turn.directory, { timeoutMs })
   const chain = messages && chainOf({ turnId: turn.turnId, partTexts: turn.request.parts.map((p) => p.text), messages })
-  return { answer: chain?.answer ?? [], busy: statuses[turn.sessionId] !== undefined }
+  return { answer: chain?.answer ?? [], summaries: chain?.summaries ?? [], busy: statuses[turn.sessionId] !== undefined }
 }

@@ -102,7 +102,7 @@ const ERRORS = {
   READ_ONLY_VIOLATED: say('precondition', (d) => `[phase ${d.phase}] is read-only but changed ${d.paths}.`, 'The change was undone. Retry, or look at the turn\'s tools.'),
   TOOLS_VIOLATED: say('precondition', (d) => `[phase ${d.phase}] used tools that its policy denies: ${d.tools}.`, 'Look at the turn; OpenCode may not have applied the session\'s rules.'),
   RUN_ABORTED: say('conflict', (d) => `The run of ${d.ticketId} was aborted.`, 'Nothing to do.'),
-  BUDGET_EXCEEDED: say('precondition', (d) => `${d.what} reached its limit of ${d.limit}.`, 'Raise the limit in the settings, then Continue.'),
+  BUDGET_EXCEEDED: say('precondition', (d) => `${d.what} has used ${d.used} of ${d.limit} (${d.setting}), so no further turn is sent${d.missing === '0' ? '' : `; the figures of ${d.missing} of its ${d.turns} turns are missing in that`}.`, (d) => `Raise ${d.setting} (settings.update {scope: ${d.scope}}; looptroop limit), null for none, then Continue: what is done stays done.`),
   // -- OpenCode
   OPENCODE_UNREACHABLE: say('unavailable', (d) => `No OpenCode answers at ${d.baseUrl}: ${d.problem}`, 'Start it, correct LOOPTROOP_OPENCODE_BASE_URL, or unset it for a managed one.'),
   OPENCODE_TIMEOUT: say('unavailable', (d) => `OpenCode at ${d.baseUrl} did not answer ${d.operation} in ${d.ms} ms.`, 'It may be frozen or overloaded; look at its process, then try again.'),

@@ -29,6 +29,7 @@ export interface ExecuteEnv {
   readonly place: Place
   /** A pause holds the ticket: what is under way is finished, nothing new begins. */
   readonly rests: () => boolean
+  readonly assertMaySpend: RunContext['assertMaySpend']
   readonly assertModel: RunContext['assertModel']
   /** Most tickets that may hold the project's execution lease at once. */
   readonly exclusiveLimit: number
@@ -76,6 +77,7 @@ async function runPhase(
     journal: await Journal.load(driving, at, env.rests),
     requests: new Requests(driving, windowOf(plugin, ticket)),
     turnPlace: (work) => env.turnPlaces.hold(driving.signal, (turn) => work((on) => (turn.pause(on), env.place.pause(on)))),
+    assertMaySpend: env.assertMaySpend,
     assertModel: env.assertModel,
   }
   const end = await runPlugin(run)

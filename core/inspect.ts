@@ -1,6 +1,8 @@
 /** Looks at what is stored, for doctor: opens the databases, starts nothing, asks no OpenCode. */
 import { observeRecovery } from './calls/recovery.ts'
 import { messageOf } from './errors.ts'
+import { totalOf } from './money.ts'
+import type { Spent } from './money.ts'
 import { thisProcess } from './leases.ts'
 import type { Chance, Clock } from './ports.ts'
 import { Pauses } from './pauses.ts'
@@ -17,6 +19,8 @@ export interface Inspection {
   readonly projects: readonly {
     readonly record: ProjectRecord
     readonly stats: Readonly<Record<string, number>>
+    /** By all its tickets, deleted ones too. */
+    readonly spent: Spent
     readonly paused: boolean
     /** Tickets that are over: their branches, and when they ended (epoch milliseconds). */
     readonly finished: readonly { readonly id: string; readonly branch: string | null; readonly endedAt: number }[]
@@ -74,6 +78,7 @@ async function inspectProject({ record, store }: OpenProject): Promise<Inspectio
   return {
     record,
     stats: await store.stats(),
+    spent: totalOf(await store.spentByTicket()),
     paused: await store.projectPaused(),
     finished,
     branches,

@@ -5,14 +5,16 @@
 import type { Json, ModelRef } from '#plugins/contract'
 import type { DurableEvent } from './events/events.ts'
 import type { LiveEvent } from './events/live.ts'
+import type { Caps, Costs, Spent } from './money.ts'
 import type { NudgeReport } from './notify/nudges.ts'
 import type { Health, ModelCatalogue, Tokens } from './opencode/adapter.ts'
 import type { RecoveryReport } from './recovery.ts'
 import type { Settings, SettingSource, SettingsPatch } from './settings.ts'
-import type { ArtifactRecord, InboxKind, ProjectRecord, Slot, TurnRecord } from './store/records.ts'
+import type { ArtifactRecord, InboxKind, ProjectRecord, Settlement, Slot, TurnRecord } from './store/records.ts'
 import type { Blocked, PausedBy, TicketStatus, WaitingFor } from './ticket.ts'
 import type { TicketCalls, TidyReport } from './ticket-calls.ts'
 
+export type { Caps, Costs, Spent } from './money.ts'
 export type { Acting, DeletedTicket, GateSubmission, TicketCalls, TidyReport } from './ticket-calls.ts'
 
 export interface TicketView {
@@ -49,6 +51,17 @@ export interface ServerView {
   /** Tickets that this server is working on at this moment; none of a paused server: it is drained. */
   readonly busy: readonly string[]
 }
+export interface TicketCosts extends Costs {
+  readonly ticketId: string
+  readonly limits: Caps
+}
+export interface ProjectCosts {
+  readonly projectId: string
+  readonly limits: Caps
+  readonly project: Spent
+  /** Deleted ones too: what was spent stays spent. */
+  readonly byTicket: readonly (Spent & { readonly ticketId: string })[]
+}
 export interface PartialFailure {
   readonly projectId: string
   readonly code: string
@@ -66,6 +79,10 @@ export interface TurnView {
   readonly model: ModelRef
   readonly tokens: Tokens | null
   readonly cost: number | null
+  /** Requests to the model of which OpenCode told no figures: tokens and cost are of the others. */
+  readonly untold?: number
+  /** What its sub-agents took of tokens and cost; null when that is not known. */
+  readonly sub?: Settlement['sub']
   readonly posts: number
   readonly startedAt: number
   readonly settledAt: number | null
@@ -169,6 +186,7 @@ export interface Kernel {
     /** All its tickets, those that come later too. */
     pause(projectId: string): Promise<ProjectPause>
     resume(projectId: string): Promise<ProjectPause>
+    costs(projectId: string): Promise<ProjectCosts>
   }
   /** The server as a whole. Paused it drains: what is under way is finished, nothing new begins; a restart changes nothing about it. */
   readonly server: {
@@ -182,8 +200,9 @@ export interface Kernel {
       scope: 'app' | 'project' | 'ticket'
       id?: string | undefined
     }): Promise<{ values: Settings; sources: Readonly<Record<string, SettingSource>> }>
+    /** Of a started ticket only what it may spend can be changed: `limits.ticketTokens` and `limits.ticketCost`. */
     update(input: {
-      scope: 'app' | 'project'
+      scope: 'app' | 'project' | 'ticket'
       id?: string | undefined
       patch: SettingsPatch
     }): Promise<{ values: Settings; sources: Readonly<Record<string, SettingSource>> }>

@@ -20,6 +20,7 @@ import { Projects, worktreePath } from './projects.ts'
 import type { OpenProject } from './projects.ts'
 import { createHealth } from './calls/health.ts'
 import { eventCalls } from './calls/events.ts'
+import { projectCosts } from './calls/costs.ts'
 import { projectPauses, serverCalls } from './calls/pauses.ts'
 import { settingCalls } from './calls/settings.ts'
 import type { Settings } from './settings.ts'
@@ -58,7 +59,11 @@ export async function createKernel(options: KernelOptions): Promise<Kernel> {
     version: options.version,
     health: createHealth({ version: options.version, opencode, projects, startUp }),
     models: { list: ({ scope }) => models.list(scope), refresh: (input) => models.refresh(input?.scope) },
-    projects: { ...projectCalls(projects), ...projectPauses({ projects, worker, pauses, clock }) },
+    projects: {
+      ...projectCalls(projects),
+      ...projectPauses({ projects, worker, pauses, clock }),
+      costs: projectCosts(projects, settings.forProject),
+    },
     server: serverCalls({ projects, worker, pauses, log }),
     settings: settings.calls,
     phases: () => pipelineViews(registry),
@@ -92,7 +97,7 @@ async function openParts(options: KernelOptions & { clock: Clock; chance: Chance
   const save = (report: RecoveryReport): Promise<void> => app.putMeta('recovery', JSON.stringify(report))
   const startUp = await StartUp.observe({ projects, opencode, leases, clock, me, save })
   const workspaceOf = workspaces(clock, opencode.adapter)
-  const shared = { projects, clock, log, appSettings: settings.app }
+  const shared = { projects, clock, log, appSettings: settings.app, projectSettings: settings.forProject }
   const pauses = new Pauses({ app, clock })
   const worker = new Worker({ ...shared, pauses, leases, startUp, registry, opencode, models, chance, workspaceOf })
   const clear: ClearEnv = { adapter: opencode.adapter, removeWorktree: (project, ticket) => workspaceOf(project, ticket).remove() }

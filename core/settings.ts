@@ -48,8 +48,11 @@ const SETTINGS = {
   'limits.providerWaitMs': { schema: positive, fallback: MINUTE },
   // A usage limit with a known end parks the ticket until then, when it is no further away. Null: it blocks at once.
   'limits.usageWaitMs': { schema: v.nullable(positive), fallback: 12 * 60 * MINUTE },
+  // What may be spent. When it is reached no further turn is sent, until a person raises it. A project's counts all its tickets.
   'limits.ticketTokens': { schema: v.nullable(positive), fallback: null },
   'limits.ticketCost': { schema: v.nullable(v.pipe(v.number(), v.minValue(0))), fallback: null },
+  'limits.projectTokens': { schema: v.nullable(positive), fallback: null },
+  'limits.projectCost': { schema: v.nullable(v.pipe(v.number(), v.minValue(0))), fallback: null },
   // How long a ticket is over before its worktree, sessions and merged branch are cleared away. Null: never.
   'cleanup.finishedMs': { schema: v.nullable(positive), fallback: 14 * 24 * 60 * MINUTE },
   'questions.allowed': { schema: v.boolean(), fallback: true },

@@ -1,6 +1,6 @@
 /** The calls about tickets. See `kernel-api.ts` for the rules of all calls. */
 import type { Item, Json, ModelRef } from '#plugins/contract'
-import type { ArtifactView, PartialFailure, TicketView, TurnView } from './kernel-api.ts'
+import type { ArtifactView, PartialFailure, TicketCosts, TicketView, TurnView } from './kernel-api.ts'
 import type { AttemptRecord, ErrorRecord, LeaseRecord, SessionRecord } from './store/records.ts'
 import type { BranchEnd, TicketStatus } from './ticket.ts'
 
@@ -82,6 +82,8 @@ export interface TicketCalls {
   attempts(ticketId: string): Promise<readonly AttemptRecord[]>
   sessions(ticketId: string): Promise<readonly SessionRecord[]>
   turns(ticketId: string): Promise<readonly TurnView[]>
+  /** Of the turns that are over; `tickets.turns` has them one by one. */
+  costs(ticketId: string): Promise<TicketCosts>
   beads(ticketId: string): Promise<readonly Item[]>
   diff(input: { ticketId: string; maxChars?: number | undefined }): Promise<{ patch: string; stat: string; truncated: boolean }>
   errors(ticketId: string): Promise<readonly ErrorRecord[]>

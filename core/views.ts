@@ -52,6 +52,8 @@ export const turnView = (turn: TurnRecord, slot: Slot | null): TurnView => ({
   model: turn.request.model,
   tokens: turn.settlement?.tokens ?? null,
   cost: turn.settlement?.cost ?? null,
+  ...(turn.settlement?.untold ? { untold: turn.settlement.untold } : {}),
+  ...(turn.settlement?.sub === undefined ? {} : { sub: turn.settlement.sub }),
   posts: turn.posts,
   startedAt: turn.intendedAt,
   settledAt: turn.settledAt,

@@ -12,6 +12,7 @@ import { mayRun } from './pick.ts'
 import type { Registry } from './pipeline.ts'
 import type { StartUp } from './start-up.ts'
 import { AnswerWindows } from './inbox/answer-windows.ts'
+import { assertMaySpend } from './caps.ts'
 import { WorkGate } from './work-gate.ts'
 import { Places } from './places.ts'
 import type { Place } from './places.ts'
@@ -35,6 +36,7 @@ export interface WorkerEnv {
   readonly startUp: StartUp
   readonly pauses: Pauses
   readonly appSettings: () => Settings
+  readonly projectSettings: (project: OpenProject) => Promise<Settings>
   readonly workspaceOf: (project: OpenProject, ticket: Pick<StartedTicket, 'id' | 'branch' | 'baseCommit'>) => Workspace
   /** One line for the log of the server. */
   readonly log: (line: string) => void
@@ -225,7 +227,7 @@ export class Worker {
     { fence, controller, place }: { fence: Fence; controller: AbortController; place: Place },
   ): Promise<void> {
     const driving = this.#driving(project, fence, controller.signal)
-    const { registry, workspaceOf, models, appSettings } = this.#env
+    const { registry, workspaceOf, models, appSettings, projectSettings } = this.#env
     const rests = (): boolean => this.#env.pauses.holds(fence.ticketId)
     for (let first = true; first || !rests(); first = false) {
       const ticket = await project.store.getTicket(fence.ticketId)
@@ -238,6 +240,7 @@ export class Worker {
           rests,
           turnPlaces: this.#turnPlaces,
           workspaceOf: (driven: DrivenTicket) => workspaceOf(project, driven),
+          assertMaySpend: () => assertMaySpend({ ...driving.fence, store: project.store, projectSettings: () => projectSettings(project) }),
           assertModel: (ref) => models.assertModelKnown(ref, { signal: controller.signal }),
           exclusiveLimit: appSettings()['limits.exclusiveTickets'],
         },

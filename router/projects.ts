@@ -1,6 +1,7 @@
 import { isAbsolute } from 'node:path'
 import * as v from 'valibot'
-import type { ProjectView } from '#core'
+import type { ProjectCosts, ProjectView } from '#core'
+import { Caps, Spent } from './money-shapes.ts'
 import { Id, listOf, NoInput, reply, ShortText, some } from './shapes.ts'
 import { procedure, router } from './trpc.ts'
 
@@ -10,6 +11,12 @@ const Key = v.pipe(v.string(), v.regex(/^[A-Z][A-Z0-9]{0,9}$/, 'must be 1 to 10 
 const Path = v.pipe(ShortText, v.check(isAbsolute, 'must be an absolute path'))
 
 const Pause = v.object({ projectId: v.string(), paused: v.boolean() })
+const Costs = reply<ProjectCosts>({
+  projectId: v.string(),
+  limits: Caps,
+  project: v.object(Spent),
+  byTicket: v.array(v.object({ ticketId: v.string(), ...Spent })),
+})
 const ofProject = procedure.input(v.object({ projectId: Id }))
 
 export const projectsRouter = router({
@@ -34,5 +41,6 @@ export const projectsRouter = router({
     .output(v.object({ detached: v.literal(true) }))
     .mutation(({ ctx, input }) => ctx.kernel.projects.detach(input.projectId)),
   pause: ofProject.output(Pause).mutation(({ ctx, input }) => ctx.kernel.projects.pause(input.projectId)),
+  costs: ofProject.output(Costs).query(({ ctx, input }) => ctx.kernel.projects.costs(input.projectId)),
   resume: ofProject.output(Pause).mutation(({ ctx, input }) => ctx.kernel.projects.resume(input.projectId)),
 })

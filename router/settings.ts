@@ -23,11 +23,11 @@ export const settingsRouter = router({
     .input(v.object({ scope: v.picklist(['app', 'project', 'ticket']), ...Of }))
     .output(Settings)
     .query(({ ctx, input }) => ctx.kernel.settings.get({ scope: input.scope, id: idOf(input) })),
-  /** A ticket's are set with tickets.update while it is a draft. */
+  /** Of a started ticket only what it may spend. */
   update: procedure
     .input(
       v.object({
-        scope: v.picklist(['app', 'project']),
+        scope: v.picklist(['app', 'project', 'ticket']),
         ...Of,
         patch: v.record(v.pipe(v.string(), v.minLength(1, 'has no name')), v.unknown()),
       }),

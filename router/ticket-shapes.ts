@@ -78,6 +78,8 @@ export const Turn = reply<TurnView>({
   model: Model,
   tokens: orNull(v.record(v.string(), v.number())),
   cost: orNull(v.number()),
+  untold: some(v.number()),
+  sub: some(orNull(v.object({ sessions: v.number(), tokens: orNull(v.record(v.string(), v.number())), cost: orNull(v.number()) }))),
   posts: v.number(),
   startedAt: v.number(),
   settledAt: orNull(v.number()),

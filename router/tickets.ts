@@ -17,6 +17,7 @@ import {
   Title,
   Version,
 } from './shapes.ts'
+import { Costs } from './money-shapes.ts'
 import { Artifact, ArtifactHead, Attempt, Bead, Deleted, Diff, ErrorOccurrence, Session, Ticket, Turn } from './ticket-shapes.ts'
 import { procedure, router } from './trpc.ts'
 
@@ -73,6 +74,7 @@ export const ticketsRouter = router({
   attempts: of.output(listOf(Attempt)).query(({ ctx, input }) => ctx.kernel.tickets.attempts(input.ticketId)),
   sessions: of.output(listOf(Session)).query(({ ctx, input }) => ctx.kernel.tickets.sessions(input.ticketId)),
   turns: of.output(listOf(Turn)).query(({ ctx, input }) => ctx.kernel.tickets.turns(input.ticketId)),
+  costs: of.output(Costs).query(({ ctx, input }) => ctx.kernel.tickets.costs(input.ticketId)),
   beads: of.output(listOf(Bead)).query(({ ctx, input }) => ctx.kernel.tickets.beads(input.ticketId)),
   diff: procedure
     .input(v.object({ ...OfTicket, maxChars: some(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_DIFF_CHARS))) }))

@@ -2,6 +2,7 @@
 /** `npx looptroop`: a server, and everything that can be done with one from a terminal. */
 import { Command } from 'commander'
 import { ownVersion } from './compose.ts'
+import { costCommands } from './cli/costs.ts'
 import { backupCommands } from './cli/backup.ts'
 import { pauseCommands } from './cli/pause.ts'
 import { peopleCommands } from './cli/people.ts'
@@ -49,6 +50,7 @@ ticketCommands(program)
 peopleCommands(program)
 watchCommand(program)
 pauseCommands(program)
+costCommands(program)
 backupCommands(program)
 
 process.on('SIGINT', () => {

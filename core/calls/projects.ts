@@ -3,7 +3,7 @@ import type { Kernel } from '../kernel-api.ts'
 import { projectView } from '../projects.ts'
 import type { Projects } from '../projects.ts'
 
-export const projectCalls = (projects: Projects): Omit<Kernel['projects'], 'pause' | 'resume'> => ({
+export const projectCalls = (projects: Projects): Omit<Kernel['projects'], 'pause' | 'resume' | 'costs'> => ({
   attach: async (input) => projectView(await projects.attach(input)),
   list: () => Promise.resolve(projects.open().map((p) => projectView(p.record))),
   get: async (projectId) => projectView((await Promise.resolve(projects.get(projectId))).record),

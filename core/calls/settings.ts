@@ -1,4 +1,5 @@
 /** Settings of the app, a project or a ticket, each with its source. */
+import { TICKET_LIMITS } from '../caps.ts'
 import { fail } from '../errors.ts'
 import type { Kernel } from '../kernel-api.ts'
 import type { Clock } from '../ports.ts'
@@ -6,7 +7,7 @@ import type { OpenProject, Projects } from '../projects.ts'
 import { parsePatch, resolveSettings } from '../settings.ts'
 import type { ResolvedSettings, Settings, SettingSource } from '../settings.ts'
 import type { AppStore } from '../store/app-store.ts'
-import { isDraft } from '../ticket.ts'
+import { isDraft, isStarted } from '../ticket.ts'
 import type { Ticket } from '../ticket.ts'
 
 interface SettingEnv {
@@ -53,12 +54,14 @@ export async function settingCalls(env: SettingEnv): Promise<SettingServices> {
     const project = projects.ofTicket(needId(id))
     const ticket = await project.store.getTicket(needId(id))
     if (!ticket) throw fail('TICKET_UNKNOWN', { ticketId: id, field: 'id' })
-    const resolved = await forTicket(project, ticket.models)
-    // A started ticket keeps what was pinned; the sources still say where each would come from now.
-    return isDraft(ticket) || ticket.settings === undefined ? resolved : { values: ticket.settings, sources: resolved.sources }
+    return pinned(ticket, await forTicket(project, ticket.models))
   }
   const update: Kernel['settings']['update'] = async ({ scope, id, patch }) => {
-    parsePatch(patch)
+    const parsed = parsePatch(patch)
+    if (scope === 'ticket') {
+      await changeLimits(projects.ofTicket(needId(id)), needId(id), { parsed, at: clock.now() })
+      return get({ scope, id })
+    }
     if (scope === 'app') {
       await app.putSettings({ patch, at: clock.now() })
       appValues = await app.settings()
@@ -67,4 +70,31 @@ export async function settingCalls(env: SettingEnv): Promise<SettingServices> {
   }
   const forProject: SettingServices['forProject'] = async (project) => resolveSettings(await projectLayers(project)).values
   return { calls: { get, update }, app: () => resolveSettings(appLayers()).values, forProject, forTicket }
+}
+
+/** A started ticket keeps what was pinned; the sources still say where each would come from now, but for what it may spend. */
+function pinned(ticket: Ticket, resolved: ResolvedSettings): ResolvedSettings {
+  if (isDraft(ticket) || ticket.settings === undefined) return resolved
+  const { settings } = ticket
+  const own = TICKET_LIMITS.filter((name) => (settings[name] ?? null) !== resolved.values[name])
+  return { values: settings, sources: { ...resolved.sources, ...Object.fromEntries(own.map((name) => [name, 'ticket' as const])) } }
+}
+
+/** Everything else of a started ticket stays as it was pinned: what runs must not change under it. */
+async function changeLimits(
+  { store }: OpenProject,
+  ticketId: string,
+  { parsed, at }: { parsed: Partial<Settings>; at: number },
+): Promise<void> {
+  const other = Object.keys(parsed).find((name) => !(TICKET_LIMITS as readonly string[]).includes(name))
+  if (other !== undefined)
+    throw fail('INVALID_INPUT', {
+      field: other,
+      problem: `is pinned when a ticket starts; of a ticket only ${TICKET_LIMITS.join(' and ')} change`,
+    })
+  const ticket = await store.getTicket(ticketId)
+  if (!ticket) throw fail('TICKET_UNKNOWN', { ticketId, field: 'id' })
+  if (!isStarted(ticket))
+    throw fail('TICKET_WRONG_STATUS', { ticketId, status: ticket.status, action: 'a limit', needs: 'a started ticket that is not over' })
+  await store.changeLimits({ ticketId, limits: parsed, at })
 }

@@ -6,11 +6,12 @@ import type { OpenProject, Projects } from '../projects.ts'
 import { isDraft } from '../ticket.ts'
 import type { Ticket, TicketStatus } from '../ticket.ts'
 import { artifactHead, artifactView, ticketView, turnView } from '../views.ts'
+import { ticketCosts } from './costs.ts'
 import { diffOfBranch } from '../workspace/index.ts'
 
 type Reads = Pick<
   TicketCalls,
-  'get' | 'list' | 'artifacts' | 'artifact' | 'attempts' | 'sessions' | 'turns' | 'beads' | 'diff' | 'errors' | 'lease'
+  'get' | 'list' | 'artifacts' | 'artifact' | 'attempts' | 'sessions' | 'turns' | 'costs' | 'beads' | 'diff' | 'errors' | 'lease'
 >
 const PAGE = 50
 const MAX_PAGE = 500
@@ -43,6 +44,7 @@ export function ticketReads(projects: Projects): Reads {
       const slots = new Map((await store.sessions(ticketId)).map((s) => [s.nonce, s.slot]))
       return (await store.turns(ticketId)).map((t) => turnView(t, slots.get(t.sessionNonce) ?? null))
     },
+    costs: (ticketId) => ticketCosts(projects, ticketId),
     beads: async (ticketId) => storeOf((await known(ticketId)).id).items(ticketId),
     diff: async ({ ticketId, maxChars }) => {
       const ticket = await known(ticketId)

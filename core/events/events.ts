@@ -68,6 +68,10 @@ export const EVENTS = {
   'ticket.command': of('A person asked for something; the driver acts on it.', { kind: text, actionId: text }),
   'ticket.paused': of('A pause holds it: what is under way is finished, nothing new begins.', { by: v.picklist(PAUSED_BY) }),
   'ticket.resumed': of('No pause holds it any more.', {}),
+  'ticket.limits': of('A person changed what it may spend from its next turn on: the given ones; null means no limit.', {
+    tokens: maybe(orNull(number)),
+    cost: maybe(orNull(number)),
+  }),
   'ticket.tidied': of('It was over for long: its worktree, sessions and merged branch are cleared away; its record stays.', {
     branch: v.picklist(BRANCH_ENDS),
     sessions: number,
@@ -113,6 +117,7 @@ export const EVENTS = {
     text,
     tokens,
     cost: orNull(number),
+    untold: maybe(number),
     error: orNull(remoteError),
     ms: number,
     row: orNull(number),

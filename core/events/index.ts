@@ -3,5 +3,7 @@ export { EVENTS, EVENTS_VERSION, EVENT_TYPES, DurableEventSchema, readEvent } fr
 export type { DurableEvent, EventData, EventType } from './events.ts'
 export { LIVE_EVENTS, LiveEventSchema } from './live.ts'
 export type { LiveEvent } from './live.ts'
+export { NOTHING_SPENT, plus, spentBy } from '../money.ts'
+export type { Spent } from '../money.ts'
 export { TICKET_STATUSES } from '../ticket.ts'
 export type { BlockedAction, PausedBy, TicketStatus, WaitingFor } from '../ticket.ts'

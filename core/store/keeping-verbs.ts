@@ -1,5 +1,7 @@
 /** The store's verbs for keeping house and for telling people: deleting, clearing away, nudges. See `store.ts` for the rules. */
 import type { InboxRecord } from './records.ts'
+import type { TicketLimits } from '../caps.ts'
+import type { Spent, SpentTurn } from '../money.ts'
 import type { BranchEnd, PausedBy, Ticket } from '../ticket.ts'
 import type { At, Fence } from './store.ts'
 
@@ -35,6 +37,15 @@ export interface KeepingVerbs {
   claimNudge(input: At & { ticketId: string; id: string; tries: number; againAfterMs: readonly number[] }): Promise<number | null>
   /** `problem` null: it was taken, and none follows. */
   endNudge(input: At & { ticketId: string; id: string; problem: string | null }): Promise<void>
+  /** What each ticket has spent, deleted ones too; or one ticket. None without a turn that is over. */
+  spentByTicket(ticketId?: string): Promise<readonly (Spent & { readonly ticketId: string })[]>
+  /** In the order of their ends. */
+  spentTurns(ticketId: string): Promise<readonly SpentTurn[]>
+  /**
+   * What a started ticket that is not over may spend from its next turn on. No fence: a person's write, which any server may
+   * make, and no change when it is so already. Event `ticket.limits`.
+   */
+  changeLimits(input: At & { ticketId: string; limits: TicketLimits }): Promise<Ticket>
   /** Open entries whose last try failed, for doctor. */
   failedNudges(): Promise<readonly { readonly ticketId: string; readonly id: string; readonly tries: number; readonly problem: string }[]>
 }

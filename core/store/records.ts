@@ -106,8 +106,13 @@ export interface Settlement {
   readonly text: string
   readonly finish: string | null
   readonly error: RemoteError | null
+  /** With what its sub-agents took. */
   readonly tokens: Tokens | null
   readonly cost: number | null
+  /** Requests to the model of which OpenCode told no figures: tokens and cost are of the others. Absent in older records. */
+  readonly untold?: number
+  /** Of tokens and cost, what its sub-agents took. Null: they could not be asked. Absent: it had none. */
+  readonly sub?: { readonly sessions: number; readonly tokens: Tokens | null; readonly cost: number | null } | null
   /** Tools the answer used, by name, for the policy check after the turn. */
   readonly tools: readonly string[]
 }

@@ -22,6 +22,7 @@ import { leaseVerbs } from './sql/leases.ts'
 import { sessionVerbs } from './sql/sessions.ts'
 import { settingVerbs } from './sql/settings.ts'
 import { nudgeVerbs } from './sql/nudges.ts'
+import { spentVerbs } from './sql/spent.ts'
 import { pauseVerbs } from './sql/pauses.ts'
 import { progressVerbs } from './sql/ticket-progress.ts'
 import { stopVerbs } from './sql/ticket-stops.ts'
@@ -127,6 +128,7 @@ function projectStore(options: FileStoreOptions, { database, epoch, identity, pa
     ...keepingVerbs(context),
     ...nudgeVerbs(context),
     ...pauseVerbs(context),
+    ...spentVerbs(context),
     ...settingVerbs(database),
     onAppend: appended.add,
     onInbox: inbox.add,

@@ -12,7 +12,8 @@ import { Liveness, exceedsLimits } from './liveness.ts'
 import type { ProviderLimits } from './liveness.ts'
 import { TurnWatch } from './turn-watch.ts'
 import { FactFinder } from './facts.ts'
-import { QUIET_MS, verdict } from './verdict.ts'
+import { belowTurn } from './sub-agents.ts'
+import { QUIET_MS, chainOf, verdict } from './verdict.ts'
 import type { TurnFacts, Verdict } from './verdict.ts'
 
 /** How often the messages of a running turn are looked at when nothing hints (liveness). */
@@ -106,7 +107,7 @@ class TurnDriver {
       case 'return':
         return this.#turn
       case 'settle':
-        return this.#settle(found)
+        return this.#settle(found, facts)
       case 'post':
         await this.#post(found)
         return null
@@ -235,8 +236,10 @@ class TurnDriver {
     throw fail('TURN_UNCERTAIN', { turnId: this.#turn.turnId, problem: why, ...evidence })
   }
 
-  async #settle({ how, answer, chains, row }: Extract<Verdict, { do: 'settle' }>): Promise<TurnRecord> {
+  async #settle({ how, answer, chains, row }: Extract<Verdict, { do: 'settle' }>, facts: TurnFacts): Promise<TurnRecord> {
     const { store, fence, clock } = this.#driving
+    const below = await belowTurn({ ...this.#driving.opencode, signal: this.#driving.signal }, this.#turn.sessionId, answer)
+    this.#live()
     // A question rejected by another client was marked by the watch after our last look.
     const marked = how === 'interrupted' ? await store.turn(this.#turn.turnId) : null
     if (marked) this.#turn = { ...this.#turn, stopping: marked.stopping }
@@ -244,7 +247,7 @@ class TurnDriver {
     this.#watch.catchUp(answer)
     const { turnId, phase, attempt, prompt } = this.#turn
     if (chains > 1) this.#watch.append([event('turn.ran_twice', { turnId, phase, attempt, prompt, chains })])
-    const settlement = this.#explained(settlementOf(known, answer))
+    const settlement = this.#explained(settlementOf(known, answer, { summaries: chainOf(facts)?.summaries ?? [], below }))
     const { care } = this.#options
     const at = clock.now()
     const ends = await care.conclude({ ...this.#turn, receipt: 'settled', settlement, settledAt: at })

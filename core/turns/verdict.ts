@@ -66,13 +66,15 @@ export function verdict(facts: TurnFacts): Verdict {
 export interface Chain {
   /** Assistants that answer us, oldest first, summaries left out. */
   readonly answer: readonly RemoteMessage[]
+  /** Of compactions on the way. */
+  readonly summaries: readonly RemoteMessage[]
   /** A later user message that is neither a compaction, nor synthetic, nor a copy of ours. */
   readonly disturbed: boolean
   readonly newestUser: boolean
   /** Distinct runs under our message: more than one means OpenCode answered us twice. */
   readonly chains: number
 }
-const NO_CHAIN: Chain = { answer: [], disturbed: false, newestUser: true, chains: 0 }
+const NO_CHAIN: Chain = { answer: [], summaries: [], disturbed: false, newestUser: true, chains: 0 }
 
 /** The chain = the messages after ours up to the next foreign user message. Null when ours is absent. */
 export function chainOf(facts: Pick<TurnFacts, 'turnId' | 'partTexts' | 'messages'>): Chain | null {
@@ -82,7 +84,8 @@ export function chainOf(facts: Pick<TurnFacts, 'turnId' | 'partTexts' | 'message
   const foreign = after.findIndex((m) => m.role === 'user' && !continuesOurs(m, facts.partTexts))
   const chain = foreign < 0 ? after : after.slice(0, foreign)
   const answer = chain.filter((m) => m.role === 'assistant' && !m.summary)
-  return { answer, disturbed: foreign >= 0, newestUser: !after.some((m) => m.role === 'user'), chains: countRuns(answer) }
+  const summaries = chain.filter((m) => m.role === 'assistant' && m.summary)
+  return { answer, summaries, disturbed: foreign >= 0, newestUser: !after.some((m) => m.role === 'user'), chains: countRuns(answer) }
 }
 
 /** A run ends with a final assistant, or with one that was cut off; the steps before it finished with `tool-calls`. */

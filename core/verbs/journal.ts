@@ -146,11 +146,13 @@ export class Journal {
     })
   }
 
-  /** Resolves when no verb is under way any more. */
+  /** Resolves when no verb is under way any more. Code between two verbs, or two halves of one, gets its turn first. */
   whenIdle(): Promise<void> {
     return new Promise((resolve) => {
       const check = (): void => {
-        if (this.#busy === 0) resolve()
+        setImmediate(() => {
+          if (this.#busy === 0) resolve()
+        })
       }
       this.#onChange = check
       check()

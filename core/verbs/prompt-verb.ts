@@ -133,7 +133,8 @@ async function send<T>(
   asked: Asked<T>,
   { next, care }: { next: Extract<NextTurn<T>, { do: 'send' }>; care: TurnCare },
 ): Promise<TurnRecord> {
-  // Only before something new is sent: a turn under way is not given up because a list of models cannot be read.
+  // Only before something new is sent: a turn under way is finished, whatever it costs and whether or not models can be listed.
+  await run.assertMaySpend()
   await run.assertModel(asked.model)
   const { driving, journal, workspace } = run
   const { slot, name, inputHash } = asked

@@ -15,6 +15,8 @@ export interface RunContext {
   readonly requests: Requests
   /** Caps on concurrent turns: holds a place while a turn runs; `pause` gives it away while a person is asked. */
   readonly turnPlace: <T>(work: (pause: (on: boolean) => void) => Promise<T>) => Promise<T>
+  /** Refuses when what may be spent is spent (BUDGET_EXCEEDED), before anything is sent. */
+  readonly assertMaySpend: () => Promise<void>
   /** Refuses a model that OpenCode does not offer before anything is sent (MODEL_UNKNOWN). */
   readonly assertModel: (ref: { provider: string; model: string }) => Promise<void>
 }

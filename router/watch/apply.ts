@@ -1,5 +1,5 @@
 /** Batches of a ticket's stream → its view. Pure bookkeeping: the same batches give the same view, wherever they were cut. */
-import { TICKET_STATUSES, type DurableEvent, type EventData, type LiveEvent } from '#core/events'
+import { NOTHING_SPENT, plus, spentBy, TICKET_STATUSES, type DurableEvent, type EventData, type LiveEvent } from '#core/events'
 import type { WatchedPart, WatchedRequest, WatchedTicket, WatchedTurn } from './view.ts'
 
 const [draft, , , blocked] = TICKET_STATUSES
@@ -14,7 +14,18 @@ export function emptyView(ticketId: string): WatchedTicket {
   return {
     ...{ ticketId, id: null, title: '', pipeline: '', status: draft, waitingFor: null, until: null, branch: null },
     ...{ paused: null, deleted: false },
-    ...{ phases: [], phase: null, attempt: null, blocked: null, turns: [], beads: [], artifacts: [], todos: [], waiting: [], cost: 0 },
+    ...{
+      phases: [],
+      phase: null,
+      attempt: null,
+      blocked: null,
+      turns: [],
+      beads: [],
+      artifacts: [],
+      todos: [],
+      waiting: [],
+      spent: NOTHING_SPENT,
+    },
   }
 }
 
@@ -100,15 +111,15 @@ const CHANGES: Changes = {
   'turn.admitted': receipt('admitted'),
   'turn.rejoined': note(() => null),
   'turn.uncertain': (view, { turnId, problem }) => changeTurn(view, turnId, (turn) => ({ ...turn, receipt: 'uncertain', note: problem })),
-  'turn.settled': (view, { turnId, how, finish, tokens, cost, error, ms }) => ({
+  'turn.settled': (view, { turnId, how, finish, tokens, cost, untold, error, ms }) => ({
     ...changeTurn(view, turnId, (turn) => ({
       ...turn,
       receipt: 'settled',
       note: null,
-      settled: { how, finish, tokens, cost, error, ms },
+      settled: { how, finish, tokens, cost, ...(untold ? { untold } : {}), error, ms },
       parts: turn.parts.map((part) => (part.open ? { ...part, open: false } : part)),
     })),
-    cost: view.cost + (cost ?? 0),
+    spent: plus(view.spent, spentBy({ tokens, cost, untold: untold ?? 0 })),
   }),
   'turn.silent': note(({ ms }) => `no sign from the model for ${Math.round(ms / 1_000)} s`),
   'turn.unverified': note(({ problem }) => problem),

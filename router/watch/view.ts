@@ -1,5 +1,5 @@
 /** A ticket as somebody who looks at it sees it: what `client.watch` yields. Every change makes new objects on its way up. */
-import type { BlockedAction, EventData, PausedBy, TicketStatus, WaitingFor } from '#core/events'
+import type { BlockedAction, EventData, PausedBy, Spent, TicketStatus, WaitingFor } from '#core/events'
 
 export interface WatchedPart {
   readonly partId: string
@@ -22,7 +22,7 @@ export interface WatchedTurn {
   readonly receipt: 'intended' | 'sent' | 'admitted' | 'settled' | 'uncertain'
   /** What stands in its way now: silence, a provider's wait, an OpenCode that is away. */
   readonly note: string | null
-  readonly settled: Pick<EventData['turn.settled'], 'how' | 'finish' | 'tokens' | 'cost' | 'error' | 'ms'> | null
+  readonly settled: Pick<EventData['turn.settled'], 'how' | 'finish' | 'tokens' | 'cost' | 'untold' | 'error' | 'ms'> | null
   readonly parts: readonly WatchedPart[]
 }
 export interface WatchedRequest {
@@ -53,8 +53,8 @@ export interface WatchedTicket {
   readonly todos: EventData['todo']['todos']
   /** What waits for a person. */
   readonly waiting: readonly WatchedRequest[]
-  /** Of all settled turns; a turn whose cost is not known counts as nothing. */
-  readonly cost: number
+  /** By all settled turns. What OpenCode did not tell is null and never zero; `missing` counts the turns whose figures are not all in it. */
+  readonly spent: Spent
   /** By whose pause it rests. */
   readonly paused: PausedBy | null
   /** Somebody deleted it: nothing follows. */

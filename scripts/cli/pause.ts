@@ -1,6 +1,5 @@
 /** `looptroop pause` and `resume`: a ticket, a project, or the whole server. */
 import type { Command } from 'commander'
-import type { TicketView } from '#core'
 import { UsageError, withSession, type Session } from './session.ts'
 import { line, projectOf } from './tickets.ts'
 
@@ -33,7 +32,7 @@ async function act({ client, print }: Session, verb: Verb, scope: Scope & { tick
     throw new UsageError(`Which one? looptroop ${verb} TICKET, or --project KEY, or --server`)
   const end = verb === 'pause' ? 'paused' : 'resumed'
   if (ticketId !== undefined) {
-    const ticket = (await client.tickets[verb].mutate({ ticketId })) as TicketView
+    const ticket = await client.tickets[verb].mutate({ ticketId })
     return print(ticket, () => line(ticket))
   }
   if (project !== undefined) {

@@ -1,11 +1,12 @@
 /** Commands that make tickets and move them. */
 import path from 'node:path'
 import type { Command } from 'commander'
-import type { TicketView } from '#core'
+import { spentInWords } from '#core'
+import type { ProjectCosts, TicketView } from '#core'
 import { UsageError, withSession, type GlobalOptions, type Session } from './session.ts'
 
-export const line = ({ id, status, waitingFor, phase, title, blocked, paused }: TicketView): string =>
-  `${id.padEnd(10)} ${[status, ...(waitingFor ? [`for ${waitingFor}`] : []), ...(paused ? [`(paused: ${paused})`] : [])].join(' ').padEnd(18)} ${(phase ?? '–').padEnd(26)} ${title}` +
+export const line = ({ id, status, waitingFor, phase, title, blocked, paused }: TicketView, spent = ''): string =>
+  `${id.padEnd(10)} ${[status, ...(waitingFor ? [`for ${waitingFor}`] : []), ...(paused ? [`(paused: ${paused})`] : [])].join(' ').padEnd(18)} ${(phase ?? '–').padEnd(26)} ${title}${spent}` +
   (blocked ? `\n           ${blocked.code}: ${blocked.message}\n           can: ${blocked.actions.join(', ')}` : '')
 
 export function ticketCommands(program: Command): void {
@@ -76,7 +77,15 @@ async function listTickets({ client, print }: Session, { project }: { project?: 
     cursor = page.nextCursor
   }
   const sorted = items.toSorted((a, b) => b.updatedAt - a.updatedAt)
-  print(sorted, () => (sorted.length > 0 ? sorted.map(line) : 'No ticket yet: looptroop new "…"'))
+  const spent = await spentOn({ client }, sorted)
+  print(sorted, () => (sorted.length > 0 ? sorted.map((ticket) => line(ticket, spent.get(ticket.id))) : 'No ticket yet: looptroop new "…"'))
+}
+
+/** By ticket, for the end of its line. */
+async function spentOn({ client }: Pick<Session, 'client'>, tickets: readonly TicketView[]): Promise<ReadonlyMap<string, string>> {
+  const projects = [...new Set(tickets.map(({ projectId }) => projectId))]
+  const costs = await Promise.all(projects.map((projectId) => client.projects.costs.query({ projectId }) as Promise<ProjectCosts>))
+  return new Map(costs.flatMap(({ byTicket }) => byTicket.map((spent) => [spent.ticketId, `  (${spentInWords(spent)})`] as const)))
 }
 
 function moveCommands(program: Command): void {

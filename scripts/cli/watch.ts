@@ -1,6 +1,6 @@
 /** `looptroop watch`: a ticket as it goes on, readable, across cuts and restarts of the server; with --json one event a line. */
 import type { Command } from 'commander'
-import { TICKET_STATUSES, type DurableEvent } from '#core'
+import { spentInWords, TICKET_STATUSES, type DurableEvent } from '#core'
 import type { WatchedPart, WatchedTicket } from '#router'
 import { EXIT, withSession, type Session } from './session.ts'
 
@@ -104,11 +104,11 @@ class Pen {
     }
   }
 
-  end({ status, blocked: why, cost, deleted }: WatchedTicket): void {
+  end({ status, blocked: why, spent, deleted }: WatchedTicket): void {
     this.#break()
     if (deleted) return void process.stdout.write('\ndeleted\n')
     const reason = why ? `: ${why.code} ${why.message}\n→ ${why.hint} (${why.actions.join(', ')})` : ''
-    process.stdout.write(`\n${status}${reason} · cost ${cost.toFixed(4)}\n`)
+    process.stdout.write(`\n${status}${reason} · ${spentInWords(spent)}\n`)
   }
 
   #part(part: WatchedPart): void {

@@ -1,7 +1,7 @@
 /** Why tickets are where they are, and what was left behind. */
 import { existsSync, readdirSync } from 'node:fs'
 import path from 'node:path'
-import { removeWorktree } from '#core'
+import { removeWorktree, spentInWords } from '#core'
 import type { Inspection } from '#core'
 import { check } from './check.ts'
 import type { Finding } from './check.ts'
@@ -45,7 +45,7 @@ export function ticketFindings({ recovery, projects, problem, paused, cleanupAft
   }
   return [
     ...findings,
-    ...projects.flatMap((project) => [...leftovers(project, cleanupAfterMs), ...keptBranches(project), ...untold(project)]),
+    ...projects.flatMap((project) => [spent(project), ...leftovers(project, cleanupAfterMs), ...keptBranches(project), ...untold(project)]),
   ]
 }
 
@@ -96,6 +96,8 @@ const keptBranches = ({ record, branches }: Project): readonly Finding[] =>
           `${record.key}: ${branches.length} branches of tickets that are over are there (${branches.slice(0, 5).join(', ')}${branches.length > 5 ? ', …' : ''}); one that is not merged stays until its ticket is deleted`,
         ),
       ]
+
+const spent = ({ record, spent: all }: Project): Finding => check('project.spent', 'ok', `${record.key} has spent ${spentInWords(all)}`)
 
 const untold = ({ failedNudges }: Project): readonly Finding[] =>
   failedNudges.map(({ ticketId, id, tries, problem }) =>

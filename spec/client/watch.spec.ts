@@ -54,6 +54,24 @@ describe('the view of a ticket', (it) => {
     )
     assert.equal(tools(view), [['completed', 'one two', false]])
   })
+  it('adds up what was spent: what is not known is null and never zero, and is said', () => {
+    const end = { ...turn, how: 'finished', finish: 'stop', text: '', error: null, ms: 1, row: 5, tokens: null, cost: null }
+    const none = emptyView('T-1')
+    const one = after(none, [durable('turn.settled', { ...end, untold: 1 })])
+    const two = after(one, [durable('turn.settled', { ...end, turnId: 'msg_2', cost: 0.5, untold: 0 })])
+    const spent = { tokens: null, cost: null, turns: 0, missing: 0 }
+    assert.equal(
+      [none.spent, one.spent, two.spent],
+      [spent, { ...spent, turns: 1, missing: 1 }, { ...spent, turns: 2, missing: 1, cost: 0.5 }],
+    )
+    assert.equal(
+      two.turns.map((t) => [t.settled?.cost, t.settled?.untold]),
+      [
+        [null, 1],
+        [0.5, undefined],
+      ],
+    )
+  })
   it('starts over after a gap, skips what it does not know, and leaves older views as they were', () => {
     const first = after(emptyView('T-1'), [durable('ticket.created', { title: 'Old', pipeline: 'quick' })])
     const second = after(first, [durable('of.the.future', { x: 1 })])

@@ -34,6 +34,7 @@ const ELSEWHERE = new Set([
     'pauseProject',
     'claimNudge',
     'endNudge',
+    'changeLimits',
     'activateSession',
   ],
 ])

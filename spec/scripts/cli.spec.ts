@@ -45,8 +45,21 @@ describe('looptroop in a terminal', (it) => {
       const approved = await cli('approve', 'SHOP-1')
       assert.equal([approved.code, approved.stderr], [0, ''])
       const end = await watching.ended
-      assert.equal([end.code, end.stderr, /\ncompleted · cost/.test(end.stdout)], [0, '', true])
-      assert.match((await cli('list')).stdout, /SHOP-1 +completed/)
+      assert.equal([end.code, end.stderr, /\ncompleted · \$0\.0000 · \d+ tokens/.test(end.stdout)], [0, '', true])
+      assert.match((await cli('list')).stdout, /SHOP-1 +completed .*\$0\.0000 · \d+ tokens/)
+      assert.match((await cli('costs', 'SHOP-1')).stdout, /^SHOP-1 {2}\$0\.0000 .*\nby phase\n[^]*\nby model\n {2}fake\/m1 /)
+      assert.match((await cli('limit', '--project', 'SHOP', '--cost', '9.5')).stdout, /^SHOP: limits\.projectCost = 9\.5$/m)
+      assert.match((await cli('costs')).stdout, /^project .*\(limit: \$9\.5\)\nSHOP-1 /)
+      const limits = [
+        await cli('limit', 'SHOP-1', '--cost', '1'),
+        await cli('limit', 'SHOP-1'),
+        await cli('limit', 'SHOP-1', '--cost', 'x'),
+      ]
+      assert.equal(
+        limits.map((end) => end.code),
+        [6, 2, 2],
+        'it is over; which; how much',
+      )
       const events = (await cli('--json', 'watch', 'SHOP-1')).stdout.trim().split('\n')
       assert.equal(
         events.map((line) => (JSON.parse(line) as { seq: number }).seq),

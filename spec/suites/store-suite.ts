@@ -3,6 +3,7 @@ import { describe } from '../helpers/suite.ts'
 import { databaseSuite } from './store/databases.ts'
 import type { OpenHome } from './store/home.ts'
 import { keepingSuite } from './store/keeping.ts'
+import { spentSuite } from './store/spent.ts'
 import { ticketSuite } from './store/tickets.ts'
 import { inboxSuite, sessionSuite, turnSuite } from './store/turns.ts'
 import { journalSuite, leaseSuite, logSuite } from './store/work.ts'
@@ -16,5 +17,6 @@ export function storeSuite(name: string, open: OpenHome): void {
   describe(`${name}: turns`, (it) => turnSuite(it, open))
   describe(`${name}: inbox and commands`, (it) => inboxSuite(it, open))
   describe(`${name}: house-keeping`, (it) => keepingSuite(it, open))
+  describe(`${name}: what is spent`, (it) => spentSuite(it, open))
   describe(`${name}: the whole database`, (it) => databaseSuite(it, open))
 }

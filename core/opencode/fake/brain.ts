@@ -45,7 +45,9 @@ export type FakeAction =
       readonly run?: (directory: string) => string | Promise<string>
     }
   /** A sub-agent in a session of its own, which says `text`. */
-  | { readonly type: 'subagent'; readonly description: string; readonly text: string }
+  | { readonly type: 'subagent'; readonly description: string; readonly text: string; readonly figures?: FakeFigures }
+  /** What the step took; null: the message does not say. */
+  | ({ readonly type: 'figures' } & FakeFigures)
   | { readonly type: 'todos'; readonly todos: readonly { readonly content: string; readonly status: string; readonly priority: string }[] }
   /** The provider refused: OpenCode waits and asks again; the next actions are that second answer. */
   | { readonly type: 'retry'; readonly message: string; readonly waitMs: number }
@@ -57,6 +59,11 @@ export type FakeAction =
   | { readonly type: 'wait'; readonly until: PromiseLike<unknown> }
   | { readonly type: 'finish'; readonly reason: string }
 
+export interface FakeFigures {
+  /** Tokens that went in; five come out. */
+  readonly input: number | null
+  readonly cost: number | null
+}
 export interface FakeQuestion {
   readonly header: string
   readonly question: string

@@ -2,7 +2,7 @@
 import { messageOf } from '../../errors.ts'
 import type { FakeAction } from './brain.ts'
 import { createSession, type Answer, type Fields } from './fake-state.ts'
-import { addPart, Interrupted, orInterrupted, sendPart, setStatus, type Step, type StepEnd } from './fake-step.ts'
+import { addPart, figuresOf, Interrupted, orInterrupted, sendPart, setStatus, type Step, type StepEnd } from './fake-step.ts'
 
 export async function doAction(here: Step, action: FakeAction): Promise<StepEnd> {
   switch (action.type) {
@@ -18,21 +18,16 @@ export async function doAction(here: Step, action: FakeAction): Promise<StepEnd>
       return askPermission(here, action)
     case 'subagent':
       return runSubagent(here, action)
+    case 'figures':
+      here.figures = figuresOf(action)
+      return null
     case 'todos':
       here.state.emit(here.session.directory, 'todo.updated', { sessionID: here.session.id, todos: action.todos })
       return runTool(here, { type: 'tool', tool: 'todowrite', input: { todos: action.todos } })
     case 'retry':
       return waitForRetry(here, action)
     case 'error':
-      return {
-        error: {
-          name: action.name,
-          data: {
-            message: action.message,
-            ...(action.statusCode === undefined ? {} : { statusCode: action.statusCode, isRetryable: false }),
-          },
-        },
-      }
+      return { error: errorOf(action) }
     case 'hang':
       return orInterrupted(new Promise<null>(() => undefined), here.run.abort.signal)
     case 'wait':
@@ -42,6 +37,11 @@ export async function doAction(here: Step, action: FakeAction): Promise<StepEnd>
       return { finish: action.reason }
   }
 }
+
+const errorOf = ({ name, message, statusCode }: Extract<FakeAction, { type: 'error' }>): Fields => ({
+  name,
+  data: { message, ...(statusCode === undefined ? {} : { statusCode, isRetryable: false }) },
+})
 
 /** Streamed text is stored only when its part ends; until then a read shows an empty text. An abort keeps what came. */
 async function say(here: Step, { type, chunks, hold }: Speech): Promise<null> {
@@ -181,6 +181,7 @@ async function runSubagent(here: Step, action: Extract<FakeAction, { type: 'suba
     role: 'assistant' as const,
     time: { created: state.clock.now() },
     finish: 'stop',
+    ...figuresOf(action.figures ?? { input: null, cost: null }),
   }
   const message = { info, parts: [] }
   child.messages.push(message)

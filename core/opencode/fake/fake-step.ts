@@ -1,4 +1,5 @@
 /** What the fake's loop and its actions share: one step of a turn, its parts, its status, and how it is interrupted. */
+import type { FakeFigures } from './brain.ts'
 import type { FakeMessage, FakeRun, FakeSession, FakeState, Fields } from './fake-state.ts'
 
 /** One model request and what came of it. */
@@ -7,6 +8,8 @@ export interface Step {
   readonly session: FakeSession
   readonly run: FakeRun
   readonly message: FakeMessage
+  /** As OpenCode words what it took. */
+  figures: Fields
 }
 /** What an action does to its step. `null`: go on. */
 export type StepEnd = null | { readonly finish: string; readonly last?: boolean } | { readonly error: Fields }
@@ -26,6 +29,12 @@ export function orInterrupted<T>(work: PromiseLike<T>, signal: AbortSignal): Pro
       .finally(() => signal.removeEventListener('abort', onAbort))
   })
 }
+
+/** As OpenCode words it; what is null is left out. */
+export const figuresOf = ({ input, cost }: FakeFigures): Fields => ({
+  ...(input === null ? {} : { tokens: { input, output: 5, reasoning: 0, cache: { read: 0, write: 0 } } }),
+  ...(cost === null ? {} : { cost }),
+})
 
 export function addPart(here: Step, fields: Fields): Fields {
   const part: Fields = { id: here.state.newId('prt'), sessionID: here.session.id, messageID: here.message.info.id, ...fields }

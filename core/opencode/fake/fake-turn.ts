@@ -3,7 +3,7 @@ import { messageOf } from '../../errors.ts'
 import type { FakeAction, FakeBrain, FakeTurn } from './brain.ts'
 import { doAction } from './fake-action.ts'
 import type { FakeMessage, FakeRun, FakeSession, FakeState, Fields } from './fake-state.ts'
-import { addPart, Interrupted, orInterrupted, setIdle, setStatus, type Step, type StepEnd } from './fake-step.ts'
+import { addPart, figuresOf, Interrupted, orInterrupted, setIdle, setStatus, type Step, type StepEnd } from './fake-step.ts'
 
 export interface Running {
   readonly state: FakeState
@@ -59,12 +59,12 @@ const newestUser = (session: FakeSession): FakeMessage | undefined => session.me
 async function step(at: Running, run: FakeRun): Promise<boolean> {
   const { state, session } = at
   const message = openAssistant(state, session)
-  const here: Step = { state, session, run, message }
+  const here: Step = { state, session, run, message, figures: figuresOf({ input: 10, cost: 0 }) }
   try {
     const end = await think(at, here)
     if ('error' in end) return failStep(here, end.error)
-    addPart(here, { type: 'step-finish', reason: end.finish, tokens: TOKENS, cost: 0 })
-    Object.assign(message.info, { finish: end.finish, tokens: TOKENS, cost: 0 })
+    addPart(here, { type: 'step-finish', reason: end.finish, ...here.figures })
+    Object.assign(message.info, { finish: end.finish, tokens: undefined, cost: undefined, ...here.figures })
     sendMessage(here)
     complete(here)
     return end.last !== true
@@ -76,8 +76,6 @@ async function step(at: Running, run: FakeRun): Promise<boolean> {
     return false
   }
 }
-
-const TOKENS = { input: 10, output: 5, reasoning: 0, cache: { read: 0, write: 0 } }
 
 function openAssistant(state: FakeState, session: FakeSession): FakeMessage {
   const parentID = newestUser(session)?.info.id

@@ -9,6 +9,7 @@ import { closeEntries, detachRequests } from './closing.ts'
 import { encode, toTurn } from './decode.ts'
 import { endPrompt } from './journal.ts'
 import { activate } from './sessions.ts'
+import { enter } from './spent.ts'
 import { PERMISSION, QUESTION, UNCERTAIN, wakeFromPerson } from './status.ts'
 
 type Input<K extends 'intendTurn' | 'settleTurn' | 'turnUncertain'> = Parameters<TurnVerbs[K]>[1]
@@ -57,7 +58,10 @@ async function intendTurn(context: Context, fence: Fence, turn: Input<'intendTur
   const { at, phase, attempt, turnId, prompt, ordinal, reason, sessionNonce, sessionId, opencodeId, request } = turn
   const directory = context.directories.store(turn.directory)
   // The POST that follows is recorded by a batch that waits for the disk.
-  const batch = fencedBatch(context, 'intendTurn', { fence, args: { at, phase, attempt, turnId, sessionNonce, sessionId, directory } }).soft()
+  const batch = fencedBatch(context, 'intendTurn', {
+    fence,
+    args: { at, phase, attempt, turnId, sessionNonce, sessionId, directory },
+  }).soft()
   guardPhase(guardAnyStatus(batch, 'a turn', DRIVEN_STATUSES))
   if (turn.activate) activate(batch)
   batch.guard(
@@ -116,17 +120,18 @@ export function settle(
   batch: Batch,
   { settlement, row, usedMs, events = [] }: { [K in keyof Settling]: Settling[K] | undefined } & { settlement: Settlement },
 ): Batch {
-  const { how, finish: word, text, tokens, cost, error } = settlement
+  const { how, finish: word, text, tokens, cost, untold, error } = settlement
   batch.guard('a turn that is not settled', `SELECT receipt <> 'settled' FROM turns WHERE ${MINE}`)
   batch.run(`UPDATE turns SET receipt = 'settled', settlement = :settlement, settled_at = :at WHERE ${MINE}`, {
     settlement: encode(settlement),
   })
+  enter(batch, settlement)
   if (usedMs !== undefined) batch.run(SPENT, { usedMs })
   batch.append(events)
   batch.appendEach('turn.settled', {
-    data: `json_object(${OF_TURN}, 'how', :how, 'finish', :finish, 'text', :text, 'tokens', json(:tokens), 'cost', :cost, 'error', json(:error), 'ms', :at - intended_at, 'row', :row)`,
+    data: `json_object(${OF_TURN}, 'how', :how, 'finish', :finish, 'text', :text, 'tokens', json(:tokens), 'cost', :cost, 'untold', :untold, 'error', json(:error), 'ms', :at - intended_at, 'row', :row)`,
     from: `turns WHERE ${MINE}`,
-    args: { how, finish: word, text, tokens: encode(tokens), cost, error: encode(error), row: row ?? null },
+    args: { how, finish: word, text, tokens: encode(tokens), cost, untold: untold ?? 0, error: encode(error), row: row ?? null },
   })
   const where = `kind IN ('${QUESTION}', '${PERMISSION}') AND session_id = (SELECT session_id FROM turns WHERE turn_id = :turnId)`
   // What was declined ends as that, whoever tells of its end first.

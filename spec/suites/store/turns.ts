@@ -122,6 +122,7 @@ export function turnSuite(it: It, open: OpenHome): void {
         text: 'hé',
         tokens: FINISHED.tokens,
         cost: 0.25,
+        untold: 0,
         error: null,
         ms: 0,
         row: 5,
