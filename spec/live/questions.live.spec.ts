@@ -87,6 +87,9 @@ describe('questions on a real OpenCode', (it) => {
     await live.kernel.questions.reply({ ticketId, requestId: question.requestId, answers: [['Red']] })
     await live.until(ticketId, (t) => t.status === 'completed')
     assert.is(live.requests().length, 4)
+    const [{ tokens, sub, untold } = { tokens: null, sub: null, untold: 9 }] = await live.turns(ticketId)
+    assert.equal([sub?.sessions, untold, (sub?.tokens?.input ?? 0) > 0], [1, undefined, true], 'what it took is told')
+    assert.ok((tokens?.input ?? 0) > (sub?.tokens?.input ?? 0))
   })
 
   it("stop the clock of the prompt: a deadline shorter than the person's thinking does not fire", async () => {
