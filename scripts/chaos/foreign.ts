@@ -5,7 +5,8 @@ import { createOpencode, systemChance, systemClock } from '#core'
 import type { OpencodeHandle } from '#core'
 import type { Stage } from './stage.ts'
 
-export const MEDDLINGS = { 'deleted the session': 1, 'wrote into the session': 1 } as const
+/** By weight: a written line mostly comes to nothing, and an aim of its own sees to the rest. */
+export const MEDDLINGS = { 'deleted the session': 3, 'wrote into the session': 1 } as const
 export type Meddling = keyof typeof MEDDLINGS
 
 /** What was done to which turn; null when none was under way, or OpenCode is away. */
