@@ -220,8 +220,8 @@ export interface OpencodeAdapter {
   promptSession(sessionId: string, directory: string, request: PromptRequest, options?: CallOptions): Promise<void>
   /** Oldest first, with parts. Null when the session is unknown (404). */
   getSessionMessages(sessionId: string, options?: CallOptions & { readonly limit?: number }): Promise<readonly RemoteMessage[] | null>
-  /** One connection; ends when it ends. The hub owns reconnecting. The first event is `stream.connected`. */
-  subscribeToEvents(options: { readonly signal: AbortSignal }): AsyncIterable<OpencodeEvent>
+  /** One connection, what came together in one list; ends when it ends. The hub owns reconnecting. The first event is `stream.connected`. */
+  subscribeToEvents(options: { readonly signal: AbortSignal }): AsyncIterable<readonly OpencodeEvent[]>
   sessionStatuses(directory: string, options?: CallOptions): Promise<RemoteStatuses>
 
   listPendingQuestions(directory: string, options?: CallOptions): Promise<readonly RemoteQuestion[]>

@@ -61,7 +61,6 @@ export function createEventHub(options: EventHubOptions): EventHub {
   let running: Promise<void> | undefined
 
   const take = (event: OpencodeEvent): void => {
-    stream.seen()
     if (event.type === 'stream.connected') return stream.connected()
     if (sessionOf(event) !== undefined) return tree.take(event)
     for (const listener of directories.get(event.directory ?? '') ?? []) guarded(report, () => listener(event))
@@ -69,7 +68,7 @@ export function createEventHub(options: EventHubOptions): EventHub {
   const run = async (): Promise<void> => {
     for (let failures = 0; !closing.signal.aborted; failures++) {
       const before = stream.state().connections
-      stream.lost(await readConnection({ adapter, clock, closing: closing.signal, take }))
+      stream.lost(await readConnection({ adapter, clock, closing: closing.signal, seen: () => stream.seen(), take }))
       if (stream.state().connections > before) failures = 0
       const delay = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(failures, 10))
       await clock.sleep(delay * (0.5 + chance.random() / 2), closing.signal)
@@ -136,25 +135,28 @@ interface Connection {
   readonly adapter: Pick<OpencodeAdapter, 'subscribeToEvents'>
   readonly clock: Clock
   readonly closing: AbortSignal
+  /** Something came. */
+  readonly seen: () => void
   readonly take: (event: OpencodeEvent) => void
 }
 
 /** Reads one connection to its end, however it ends; says why. A reader that ignores its signal is left behind. */
-async function readConnection({ adapter, clock, closing, take }: Connection): Promise<string> {
+async function readConnection({ adapter, clock, closing, seen, take }: Connection): Promise<string> {
   const round = new AbortController()
   const leave = (): void => round.abort('closed')
   closing.addEventListener('abort', leave, { once: true })
   if (closing.aborted) leave()
-  const aborted = new Promise<'aborted'>((resolve) => round.signal.addEventListener('abort', () => resolve('aborted'), { once: true }))
+  const nextOf = orAborted(round.signal)
   const watchdog = startWatchdog(clock, round)
   const events = adapter.subscribeToEvents({ signal: round.signal })[Symbol.asyncIterator]()
   try {
     while (!round.signal.aborted) {
-      const next = await Promise.race([events.next(), aborted])
+      const next = await nextOf(events.next())
       if (next === 'aborted') break
       if (next.done) return 'the server ended the stream'
       watchdog.seen()
-      take(next.value)
+      seen()
+      for (const event of next.value) if (!round.signal.aborted) take(event)
     }
     return String(round.signal.reason)
   } catch (error) {
@@ -165,6 +167,18 @@ async function readConnection({ adapter, clock, closing, take }: Connection): Pr
     // It was told to end by its signal; whether it manages to is not waited for.
     events.return?.()?.catch(() => undefined)
   }
+}
+
+/** Not a race with one promise of the abort: that would hold on to something of every value that ever came. */
+function orAborted(signal: AbortSignal): <T>(work: Promise<T>) => Promise<T | 'aborted'> {
+  let leave = (): void => {}
+  signal.addEventListener('abort', () => leave(), { once: true })
+  return (work) =>
+    new Promise((resolve, reject) => {
+      leave = () => resolve('aborted')
+      work.then(resolve, reject)
+      if (signal.aborted) leave()
+    })
 }
 
 function startWatchdog(clock: Clock, round: AbortController): { seen: () => void } {
@@ -201,7 +215,8 @@ function whenReady(listeners: Set<StreamListener>, connected: () => boolean, sig
 function guarded(report: (message: string) => void, call: () => unknown): void {
   const failed = (error: unknown): void => report(`A listener of OpenCode events failed: ${messageOf(error)}`)
   try {
-    Promise.resolve(call()).catch(failed)
+    const result = call()
+    if (result instanceof Promise) result.catch(failed)
   } catch (error) {
     failed(error)
   }

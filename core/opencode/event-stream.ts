@@ -1,4 +1,4 @@
-/** One connection to OpenCode's event stream of all directories, as our events. Ends when it ends. */
+/** One connection to OpenCode's event stream of all directories, as our events, in lists as they came. Ends when it ends. */
 import { systemClock, type Clock } from '../ports.ts'
 import { fail } from '../errors.ts'
 import type { OpencodeEvent } from './adapter.ts'
@@ -21,15 +21,14 @@ const CONNECT_TIMEOUT_MS = 5_000
 /** OpenCode loses events for up to 20 ms after its own "connected" (measured: 13 of 15 times); we say so only after that. */
 const SETTLE_MS = 100
 
-export async function* readEvents(source: EventSource): AsyncGenerator<OpencodeEvent, void> {
+export async function* readEvents(source: EventSource): AsyncGenerator<readonly OpencodeEvent[], void> {
   const { clock = systemClock, signal } = source
   const body = await connect(source, clock)
   try {
-    for await (const frame of readEventStream(body, signal)) {
-      const event = readOne(source, frame)
-      if (event === null) continue
-      if (event.type === 'stream.connected') await clock.sleep(SETTLE_MS, signal)
-      yield event
+    for await (const frames of readEventStream(body, signal)) {
+      const events = frames.map((frame) => readOne(source, frame)).filter((event) => event !== null)
+      if (events.some((event) => event.type === 'stream.connected')) await clock.sleep(SETTLE_MS, signal)
+      if (events.length > 0) yield events
     }
   } catch (error) {
     if (signal.aborted) return
@@ -53,7 +52,7 @@ async function connect(source: EventSource, clock: Clock): Promise<ReadableStrea
 function readOne(source: EventSource, frame: string): OpencodeEvent | null {
   if (isSyncFrame(frame)) return null
   try {
-    const directory = directoryOf(frame)
+    const directory = source.directories && directoryOf(frame)
     if (directory !== undefined && source.directories?.(directory) === false) return null
     const reading = readFrame(frame)
     if (reading === null) return null

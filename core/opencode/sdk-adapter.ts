@@ -51,7 +51,7 @@ export function createSdkAdapter(options: SdkAdapterOptions): OpencodeAdapter {
         ),
       ),
     checkHealth: (call) => checkHealth(options, call),
-    subscribeToEvents: ({ signal }): AsyncIterable<OpencodeEvent> =>
+    subscribeToEvents: ({ signal }): AsyncIterable<readonly OpencodeEvent[]> =>
       readEvents({ ...options, signal: AbortSignal.any([signal, closing.signal]) }),
     assembleBeadContext,
     assembleCouncilContext,

@@ -34,7 +34,7 @@ export function createSessionTree({ getSession, report }: TreeOptions): SessionT
   const climb = (sessionId: string): Descent => climbFrom(sessionId, listeners, parents)
 
   const deliver = (sessionId: string, event: OpencodeEvent): void => {
-    const { owner } = climb(sessionId)
+    const owner = listeners.has(sessionId) ? sessionId : climb(sessionId).owner
     if (owner !== undefined) for (const listener of [...(listeners.get(owner) ?? [])]) listener(event, owner)
     if (event.type === 'session.deleted') parents.delete(sessionId)
   }
@@ -57,7 +57,7 @@ export function createSessionTree({ getSession, report }: TreeOptions): SessionT
     const queue = waiting.get(sessionId)
     if (queue !== undefined) return queue.length < LONGEST_WAIT ? void queue.push(event) : undefined
     // Nobody watches anything: nothing to ask for.
-    if (listeners.size === 0 || climb(sessionId).unknown === undefined) return deliver(sessionId, event)
+    if (listeners.size === 0 || listeners.has(sessionId) || climb(sessionId).unknown === undefined) return deliver(sessionId, event)
     waiting.set(sessionId, [event])
     void learn(sessionId)
   }

@@ -4,10 +4,10 @@
  */
 
 /**
- * The data of each frame. Ends when the server ends the stream or `signal` aborts, throws when the connection breaks.
+ * The data of each frame, what came together in one list. Ends when the server ends the stream or `signal` aborts, throws when the connection breaks.
  * The abort is heard here as well as by fetch: Node 20 can lose a fetch's signal to the garbage collector.
  */
-export async function* readEventStream(body: ReadableStream<Uint8Array>, signal: AbortSignal): AsyncGenerator<string, void> {
+export async function* readEventStream(body: ReadableStream<Uint8Array>, signal: AbortSignal): AsyncGenerator<readonly string[], void> {
   const reader = body.getReader()
   const leave = (): void => void reader.cancel().catch(() => undefined)
   signal.addEventListener('abort', leave, { once: true })
@@ -19,7 +19,7 @@ export async function* readEventStream(body: ReadableStream<Uint8Array>, signal:
       if (done) return
       const frames = (rest + decoder.decode(value, { stream: true }).replaceAll('\r', '')).split('\n\n')
       rest = frames.pop() ?? ''
-      yield* frames.map(dataOf).filter((data) => data !== '')
+      if (frames.length > 0) yield frames.map(dataOf).filter((data) => data !== '')
     }
   } finally {
     signal.removeEventListener('abort', leave)
@@ -28,7 +28,9 @@ export async function* readEventStream(body: ReadableStream<Uint8Array>, signal:
   }
 }
 
-const dataOf = (frame: string): string =>
+const dataOf = (frame: string): string => (frame.startsWith('data: ') && !frame.includes('\n') ? frame.slice(6) : linesOf(frame))
+
+const linesOf = (frame: string): string =>
   frame
     .split('\n')
     .filter((line) => line.startsWith('data:'))

@@ -128,8 +128,8 @@ export async function recordEvents(adapter: OpencodeAdapter): Promise<Recording>
   const waiting = new Set<() => void>()
   const stop = new AbortController()
   const pump = (async () => {
-    for await (const event of adapter.subscribeToEvents({ signal: stop.signal })) {
-      events.push(event)
+    for await (const some of adapter.subscribeToEvents({ signal: stop.signal })) {
+      events.push(...some)
       for (const look of waiting) look()
     }
   })()

@@ -164,7 +164,8 @@ describe('the event stream of the SDK adapter', (it) => {
       (directory) => directory !== '/foreign',
     )
     const seen: string[] = []
-    for await (const event of world.adapter.subscribeToEvents({ signal: new AbortController().signal })) seen.push(event.type)
+    for await (const events of world.adapter.subscribeToEvents({ signal: new AbortController().signal }))
+      seen.push(...events.map((event) => event.type))
     assert.equal(seen, ['stream.connected', 'file.edited'])
     assert.is(world.diagnostics.length, 2)
   })
@@ -183,8 +184,8 @@ describe('the event stream of the SDK adapter', (it) => {
     })
     const stop = new AbortController()
     const seen: string[] = []
-    for await (const event of open.adapter.subscribeToEvents({ signal: stop.signal })) {
-      seen.push(event.type)
+    for await (const events of open.adapter.subscribeToEvents({ signal: stop.signal })) {
+      seen.push(...events.map((event) => event.type))
       stop.abort()
     }
     assert.equal(seen, ['stream.connected'])

@@ -20,7 +20,7 @@ interface World extends AsyncDisposable {
   readonly sessions: Map<string, RemoteSession | Error>
 }
 
-function openConnection(signal: AbortSignal, deaf: boolean): { connection: Connection; events: AsyncIterable<OpencodeEvent> } {
+function openConnection(signal: AbortSignal, deaf: boolean): { connection: Connection; events: AsyncIterable<readonly OpencodeEvent[]> } {
   const queue: (OpencodeEvent | Error | null)[] = []
   let wake: (() => void) | undefined
   const put = (entry: OpencodeEvent | Error | null): void => {
@@ -28,12 +28,12 @@ function openConnection(signal: AbortSignal, deaf: boolean): { connection: Conne
     wake?.()
   }
   if (!deaf) signal.addEventListener('abort', () => put(null))
-  async function* read(): AsyncGenerator<OpencodeEvent> {
+  async function* read(): AsyncGenerator<readonly OpencodeEvent[]> {
     for (;;) {
       const entry = queue.shift()
       if (entry instanceof Error) throw entry
       if (entry === null) return
-      if (entry) yield entry
+      if (entry) yield [entry]
       else await new Promise<void>((resolve) => (wake = resolve))
     }
   }

@@ -15,7 +15,7 @@ async function framesOf(chunks: readonly Uint8Array[]): Promise<string[]> {
     },
   })
   const frames: string[] = []
-  for await (const one of readEventStream(body, new AbortController().signal)) frames.push(one)
+  for await (const one of readEventStream(body, new AbortController().signal)) frames.push(...one)
   return frames
 }
 

@@ -126,7 +126,7 @@ function personCalls(server: FakeServer, ask: Ask) {
   } satisfies Partial<OpencodeAdapter>
 }
 
-async function* readFrames(server: FakeServer, spec: CallSpec, closing: AbortSignal): AsyncGenerator<OpencodeEvent, void> {
+async function* readFrames(server: FakeServer, spec: CallSpec, closing: AbortSignal): AsyncGenerator<readonly OpencodeEvent[], void> {
   const queue: (string | null)[] = []
   let wake: (() => void) | undefined
   const push = (frame: string | null): void => {
@@ -144,7 +144,7 @@ async function* readFrames(server: FakeServer, spec: CallSpec, closing: AbortSig
       const frame = queue.shift()
       if (frame === null) return
       const reading = frame === undefined || isSyncFrame(frame) ? null : readFrame(frame)
-      if (reading !== null && 'event' in reading) yield reading.event
+      if (reading !== null && 'event' in reading) yield [reading.event]
       if (frame === undefined) await new Promise<void>((resolve) => (wake = resolve))
     }
   } finally {
