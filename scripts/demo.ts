@@ -7,7 +7,7 @@ import { mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
-import { LoopTroopError, fail, messageOf } from '#core'
+import { LoopTroopError, fail, messageOf, spentInWords } from '#core'
 import type { TicketStatus, TicketView } from '#core'
 import { createLoopTroopClient } from '#router'
 import type { LoopTroopClient } from '#router'
@@ -170,7 +170,7 @@ async function summarise({ client, display, stage }: Playing, ticket: TicketView
       `  the sample's own test: on ${ticket.baseBranch} ${await testOn(stage.repo, ticket.baseBranch ?? '')}, on the branch ${await testOn(stage.repo, ticket.branch ?? '')}`,
     )
   }
-  line(`  events ${counts.events} · tool calls ${counts.tools} · tokens ${counts.tokens}`)
+  line(`  events ${counts.events} · tool calls ${counts.tools} · ${spentInWords(counts.spent)}`)
   line(
     `  look further: git -C ${stage.repo} show ${ticket.branch}${stage.scripted ? '   (npm run demo -- --keep leaves it in place)' : ''}`,
   )

@@ -1,5 +1,8 @@
 /** A ticket's events as lines a person can follow; one status line at the bottom when the output is a terminal. */
+import { spentInWords } from '#core'
 import type { DurableEvent, EventBatch } from '#core'
+import { NOTHING_SPENT, plus, spentBy } from '#core/events'
+import type { Spent } from '#core/events'
 
 export interface Output {
   readonly isTTY?: boolean | undefined
@@ -9,7 +12,7 @@ export interface Output {
 export interface Display {
   show(batch: Pick<EventBatch, 'events' | 'live'>): void
   line(text?: string): void
-  readonly counts: { events: number; turns: number; tools: number; tokens: number; cost: number }
+  readonly counts: { events: number; turns: number; tools: number; spent: Spent }
   end(): void
 }
 
@@ -21,7 +24,7 @@ export function createDisplay(out: Output, now: () => number = Date.now): Displa
   const bold = (text: string): string => style(1, text)
   const dim = (text: string): string => style(2, text)
   const started = now()
-  const counts = { events: 0, turns: 0, tools: 0, tokens: 0, cost: 0 }
+  const counts = { events: 0, turns: 0, tools: 0, spent: NOTHING_SPENT }
   const state = { phase: '', stream: '', ended: false }
   const elapsed = (): string => `${((now() - started) / 1000).toFixed(1).padStart(5)}s`
 
@@ -33,7 +36,7 @@ export function createDisplay(out: Output, now: () => number = Date.now): Displa
   }
   const status = (): void => {
     if (!tty || state.ended) return
-    const words = ` ${elapsed()}  ${state.phase}  ${counts.tools} tools · ${counts.tokens} tokens  ${printable(state.stream).slice(-60)}`
+    const words = ` ${elapsed()}  ${state.phase}  ${counts.tools} tools · ${spentInWords(counts.spent)}  ${printable(state.stream).slice(-60)}`
     out.write(`\r${CSI}K${dim(words.slice(0, (out.columns ?? 100) - 1))}`)
   }
   const print = (text: string): void => line(`${dim(elapsed())}  ${text}`)
@@ -62,8 +65,7 @@ function count(counts: Display['counts'], event: DurableEvent): void {
   counts.events += 1
   if (event.type === 'turn.settled') {
     counts.turns += 1
-    counts.cost += event.data.cost ?? 0
-    counts.tokens += (event.data.tokens?.input ?? 0) + (event.data.tokens?.output ?? 0)
+    counts.spent = plus(counts.spent, spentBy({ ...event.data, untold: event.data.untold ?? 0 }))
   }
   if (event.type === 'tool' && event.data.state !== 'running') counts.tools += 1
 }

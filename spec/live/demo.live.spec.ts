@@ -15,7 +15,7 @@ describe('npm run demo', (it) => {
       /server-run test: passed/,
       /the sample's own test: on main fails, on the branch passes/,
       /model requests \d+ for \d+ turns, each posted 1 time/,
-      /events \d+ · tool calls \d+ · tokens [\d.]+/,
+      /events \d+ · tool calls \d+ · \$[\d.]+ · [\d,]+ tokens/,
       /look further: git -C/,
     ]
     for (const words of shown) assert.match(end.stdout, words)

@@ -1,8 +1,8 @@
 /** What a real OpenCode tells of a turn while it works, as clients see it. */
 import * as assert from 'uvu/assert'
 import type { EventBatch } from '../../core/kernel-api.ts'
-import { assertGapless, calls, said, startLive, stepwise } from '../helpers/live.ts'
-import { startRealOpencode } from '../helpers/opencode.ts'
+import { assertGapless, calls, said, startLive, stepwise, talk } from '../helpers/live.ts'
+import { eventually, startRealOpencode } from '../helpers/opencode.ts'
 import { describe } from '../helpers/suite.ts'
 
 const oc = await startRealOpencode()
@@ -61,5 +61,26 @@ describe('a turn at work', (it) => {
       'nothing is open any more',
     )
     await assertGapless(live.kernel, ticketId)
+  })
+})
+
+describe('a limit on a real OpenCode', (it) => {
+  it('stops before the next turn by the figures that OpenCode told; raised and continued, the ticket goes on', async () => {
+    const phases = [talk(), talk({ id: 'TALKING_ON', label: 'Talking on' })]
+    await using live = await startLive(oc, { script: () => ({ text: said('done') }), phases })
+    const { kernel, world } = live
+    await kernel.settings.update({ scope: 'project', id: world.projectId, patch: { 'limits.ticketTokens': 1 } })
+    const { id: ticketId } = await live.start()
+    const { blocked, phase } = await eventually(async () => {
+      const ticket = await kernel.tickets.get(ticketId)
+      return ticket.status === 'blocked' ? ticket : null
+    })
+    assert.equal([blocked?.code, phase, live.requests().length], ['BUDGET_EXCEEDED', 'TALKING_ON', 1])
+    await kernel.settings.update({ scope: 'ticket', id: ticketId, patch: { 'limits.ticketTokens': null } })
+    await kernel.tickets.continue({ ticketId })
+    await live.until(ticketId, (ticket) => ticket.status === 'completed')
+    const { ticket, byPhase } = await kernel.tickets.costs(ticketId)
+    assert.equal([live.requests().length, ticket.turns, ticket.missing, byPhase.length], [2, 2, 0, 2])
+    assert.ok((ticket.tokens?.input ?? 0) > 0)
   })
 })
