@@ -13,7 +13,7 @@ export async function startModelProcess(text: string): Promise<ModelProcess> {
   const child = fork(fileURLToPath(import.meta.url), [text], { execArgv: ['--import', 'tsx'] })
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   const url = await new Promise<string>((resolve, reject) => {
-    child.once('message', (message) => resolve(String(message)))
+    child.once('message', (message) => resolve(message as string))
     child.once('exit', (code) => reject(new Error(`the model ended with ${code}`)))
   })
   return {
