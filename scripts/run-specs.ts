@@ -93,7 +93,7 @@ function selectFiles({ dir, kind, filters }: Plan): readonly string[] {
   return chosen.filter((file) => filters.length === 0 || filters.some((filter) => file.includes(filter))).toSorted()
 }
 
-const kindOf = (file: string): Kind => (file.endsWith('.slow.live.spec.ts') ? 'slow' : file.endsWith('.live.spec.ts') ? 'live' : 'fast')
+const kindOf = (file: string): Kind => (/\.slow(\.live)?\.spec\.ts$/.test(file) ? 'slow' : file.endsWith('.live.spec.ts') ? 'live' : 'fast')
 
 async function runAll(files: readonly string[], plan: Plan): Promise<readonly FileResult[]> {
   const waiting = [...files]

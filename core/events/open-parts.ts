@@ -13,12 +13,16 @@ export class OpenParts {
   readonly #progress = new Map<string, Map<string, Progress>>()
 
   grow(ticketId: string, part: Readonly<OpenPart>): LiveEvent {
-    const parts = this.#byTicket.get(ticketId) ?? new Map<string, OpenPart>()
-    const open = parts.get(part.partId) ?? { ...part, text: '' }
+    const open = this.#byTicket.get(ticketId)?.get(part.partId) ?? this.#open(ticketId, part)
     const live: LiveEvent = { type: 'delta', ...part, offset: open.text.length }
     open.text += part.text
-    this.#byTicket.set(ticketId, parts.set(part.partId, open))
     return live
+  }
+  #open(ticketId: string, part: Readonly<OpenPart>): OpenPart {
+    const parts = this.#byTicket.get(ticketId) ?? new Map<string, OpenPart>()
+    const open = { ...part, text: '' }
+    this.#byTicket.set(ticketId, parts.set(part.partId, open))
+    return open
   }
   /** The latest of a part, or of a session's activity. */
   show(ticketId: string, live: Progress): void {

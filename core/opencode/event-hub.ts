@@ -147,6 +147,9 @@ async function readConnection({ adapter, clock, closing, seen, take }: Connectio
   closing.addEventListener('abort', leave, { once: true })
   if (closing.aborted) leave()
   const nextOf = orAborted(round.signal)
+  const takeAll = (list: readonly OpencodeEvent[]): void => {
+    for (const event of list) if (!round.signal.aborted) take(event)
+  }
   const watchdog = startWatchdog(clock, round)
   const events = adapter.subscribeToEvents({ signal: round.signal })[Symbol.asyncIterator]()
   try {
@@ -156,7 +159,7 @@ async function readConnection({ adapter, clock, closing, seen, take }: Connectio
       if (next.done) return 'the server ended the stream'
       watchdog.seen()
       seen()
-      for (const event of next.value) if (!round.signal.aborted) take(event)
+      takeAll(next.value)
     }
     return String(round.signal.reason)
   } catch (error) {
@@ -213,11 +216,12 @@ function whenReady(listeners: Set<StreamListener>, connected: () => boolean, sig
 
 /** A listener that fails, at once or later, is reported and harms nobody else. */
 function guarded(report: (message: string) => void, call: () => unknown): void {
-  const failed = (error: unknown): void => report(`A listener of OpenCode events failed: ${messageOf(error)}`)
   try {
     const result = call()
-    if (result instanceof Promise) result.catch(failed)
+    if (result instanceof Promise) result.catch((error: unknown) => report(failureOf(error)))
   } catch (error) {
-    failed(error)
+    report(failureOf(error))
   }
 }
+
+const failureOf = (error: unknown): string => `A listener of OpenCode events failed: ${messageOf(error)}`

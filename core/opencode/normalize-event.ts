@@ -25,6 +25,7 @@ export function directoryOf(frame: string): string | undefined {
 
 /** After each durable event the same event comes again in a `sync` envelope. */
 export const isSyncFrame = (frame: string): boolean =>
+  frame.includes('"payload":{"type":"sync"') &&
   /^\{(?:"directory":"(?:[^"\\]|\\.)*",)?(?:"project":"(?:[^"\\]|\\.)*",)?(?:"workspace":"(?:[^"\\]|\\.)*",)?"payload":\{"type":"sync"/.test(
     frame,
   )

@@ -35,7 +35,7 @@ export function createSessionTree({ getSession, report }: TreeOptions): SessionT
 
   const deliver = (sessionId: string, event: OpencodeEvent): void => {
     const owner = listeners.has(sessionId) ? sessionId : climb(sessionId).owner
-    if (owner !== undefined) for (const listener of [...(listeners.get(owner) ?? [])]) listener(event, owner)
+    if (owner !== undefined) listeners.get(owner)?.forEach((listener) => listener(event, owner))
     if (event.type === 'session.deleted') parents.delete(sessionId)
   }
   const learn = async (sessionId: string): Promise<void> => {

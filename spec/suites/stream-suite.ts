@@ -1,7 +1,6 @@
 /**
  * What every stream has to keep, over both transports, with tRPC's stock client and ours: no gap, no duplicate, in order,
- * and text equal to the byte, whatever is cut, stopped, restarted or slow. CI runs it small; `LOOPTROOP_STREAM_SCALE=10`
- * makes it ten times as long.
+ * and text equal to the byte, whatever is cut, stopped, killed, restored or slow. CI runs it small, `npm run test:slow` in full.
  */
 import { once } from 'node:events'
 import { request, type IncomingMessage } from 'node:http'
@@ -11,14 +10,32 @@ import { seeded } from '../../scripts/chaos/random.ts'
 import type { It } from '../helpers/suite.ts'
 import { until } from '../helpers/waiting.ts'
 import { TOKEN } from '../router/wire.ts'
+import { openFileHome } from '../store/file-home.ts'
+import { startedWorld } from './store/home.ts'
+import { KilledServer } from './stream/killed-server.ts'
 import { Source } from './stream/source.ts'
 import { Seen, type Subscriber } from './stream/subscribers.ts'
 
-const SCALE = Number(process.env['LOOPTROOP_STREAM_SCALE'] ?? 1)
-const LONG = { timeoutMs: 30_000 + 60_000 * SCALE }
+export interface Sizes {
+  /** Forced disconnects, at random. */
+  readonly cuts: number
+  /** Events that are there before somebody reads. */
+  readonly replayed: number
+  readonly kills: number
+  /** How long a reader stops, and how many events are written meanwhile: each a batch of a hundred. */
+  readonly stopMs: number
+  readonly deltas: number
+}
+export const SMALL: Sizes = { cuts: 15, replayed: 10_000, kills: 1, stopMs: 1_000, deltas: 300 }
+export const FULL: Sizes = { cuts: 100, replayed: 100_000, kills: 5, stopMs: 10_000, deltas: 3_000 }
+const LONG = { timeoutMs: 170_000 }
+const PER_REPLAY_BATCH = 500
+/** A thousand events per second. */
+const STOPPED_BATCH = 100
+const STOPPED_EVERY_MS = 100
 const upTo = (n: number): readonly number[] => Array.from({ length: n }, (_, index) => index + 1)
 
-export function streamSuite(it: It, { connect }: Subscriber): void {
+export function streamSuite(it: It, { connect }: Subscriber, sizes: Sizes = SMALL): void {
   const open = async (test: (source: Source, client: ReturnType<typeof connect>['client']) => Promise<void>): Promise<void> => {
     await using source = await Source.open()
     const { client, close } = connect(source.server.url)
@@ -30,7 +47,7 @@ export function streamSuite(it: It, { connect }: Subscriber): void {
   }
   const whole = async (source: Source, seen: Seen): Promise<void> => {
     const last = await source.lastSeq()
-    await until(() => (seen.events.at(-1)?.seq ?? 0) >= last, 'it has caught up', 15_000)
+    await until(() => (seen.events.at(-1)?.seq ?? 0) >= last, 'it has caught up', 60_000)
     assert.equal(seen.seqs, upTo(last))
     assert.equal(seen.errors, [])
   }
@@ -41,7 +58,7 @@ export function streamSuite(it: It, { connect }: Subscriber): void {
       open(async (source, client) => {
         const random = seeded(7)
         using seen = new Seen(client, source.ticketId)
-        for (let cut = 0; cut < 15 * SCALE; cut++) {
+        for (let cut = 0; cut < sizes.cuts; cut++) {
           const before = seen.events.length
           for (let n = 0; n < 6; n++) {
             await source.append(1 + Math.floor(random.next() * 40))
@@ -59,7 +76,7 @@ export function streamSuite(it: It, { connect }: Subscriber): void {
     'replays a long log while live events arrive',
     () =>
       open(async (source, client) => {
-        for (let n = 0; n < 20 * SCALE; n++) await source.append(500)
+        for (let n = 0; n < sizes.replayed; n += PER_REPLAY_BATCH) await source.append(PER_REPLAY_BATCH)
         using seen = new Seen(client, source.ticketId)
         for (let n = 0; n < 50; n++) await source.append(3)
         await whole(source, seen)
@@ -98,7 +115,7 @@ export function streamSuite(it: It, { connect }: Subscriber): void {
       await until(() => seen.events.length === 4, 'it has replayed')
       const part = { turnId: 'msg_1', partId: 'prt_1', kind: 'text' as const }
       let text = ''
-      for (let n = 0; n < 300; n++) {
+      for (let n = 0; n < sizes.deltas; n++) {
         const more = `${n} ünïcödé “✓” \n`
         text += more
         source.feed.delta(source.ticketId, { ...part, text: more })
@@ -143,8 +160,41 @@ export function streamSuite(it: It, { connect }: Subscriber): void {
     }))
 }
 
+/** A process that is killed says nothing to anybody: the client notices by itself, comes back, and has missed nothing. */
+export function killedServerSuite(it: It, { connect }: Subscriber, sizes: Sizes = SMALL): void {
+  it(
+    'goes on after the server was killed and started again while it wrote',
+    async () => {
+      const random = seeded(13)
+      const world = await startedWorld(openFileHome)
+      await world.store.close()
+      await using server = new KilledServer(world)
+      await server.start()
+      const { client, close } = connect(server.url)
+      try {
+        using seen = new Seen(client, world.ticketId)
+        for (let kill = 0; kill < sizes.kills; kill++) {
+          const enough = seen.events.length + 100 + Math.floor(random.next() * 500)
+          await until(() => seen.events.length >= enough, 'something comes', 30_000)
+          await server.kill()
+          await server.start()
+        }
+        const before = seen.events.length
+        await until(() => seen.events.length > before, 'it is back', 30_000)
+        const last = await server.lastSeq()
+        await until(() => (seen.events.at(-1)?.seq ?? 0) >= last, 'it has caught up', 30_000)
+        assert.equal(seen.seqs, upTo(last))
+        assert.equal(seen.errors, [])
+      } finally {
+        await close()
+      }
+    },
+    LONG,
+  )
+}
+
 /** A reader that stops costs no more than its bound, and has missed nothing when it goes on. */
-export function stoppedReaderSuite(it: It): void {
+export function stoppedReaderSuite(it: It, sizes: Sizes = SMALL): void {
   for (const transport of ['ws', 'sse'] as const)
     it(
       `a reader over ${transport} that stops under load gets everything when it goes on, and holds little meanwhile`,
@@ -154,7 +204,11 @@ export function stoppedReaderSuite(it: It): void {
         await until(() => reader.seqs().length === 4, 'it has replayed')
         reader.pause()
         const before = process.memoryUsage().arrayBuffers
-        for (let n = 0; n < 60; n++) await source.append(100, 4_000)
+        const from = performance.now()
+        for (let n = 0; n * STOPPED_EVERY_MS < sizes.stopMs; n++) {
+          await until(() => performance.now() - from >= n * STOPPED_EVERY_MS, 'it is time')
+          await source.append(STOPPED_BATCH, 4_000)
+        }
         const grown = (process.memoryUsage().arrayBuffers - before) / 2 ** 20
         assert.ok(grown < 64, `${Math.round(grown)} MiB are held for it`)
         reader.resume()

@@ -72,13 +72,32 @@ const toProgress = (row: Row): Progress => ({
   attempt: int(row, 'attempt'),
   visits: int(row, 'visits'),
   generation: int(row, 'generation'),
-  pinned: json<PinnedPipeline>(row, 'pinned'),
-  settings: json<Settings>(row, 'settings'),
+  pinned: parsedOnce(text(row, 'pinned')) as PinnedPipeline,
+  settings: parsedOnce(text(row, 'settings')) as Settings,
   branch: text(row, 'branch'),
   baseBranch: text(row, 'base_branch'),
   baseCommit: text(row, 'base_commit'),
   startedAt: int(row, 'started_at'),
 })
+
+/** What starts pin on their tickets is mostly the same: a list of a thousand parses it once. Frozen, because all share it. */
+const pins = new Map<string, unknown>()
+const MOST_PINS = 100
+
+function parsedOnce(written: string): unknown {
+  const known = pins.get(written)
+  if (known !== undefined) return known
+  if (pins.size >= MOST_PINS) pins.clear()
+  const value = frozen(JSON.parse(written) as unknown)
+  pins.set(written, value)
+  return value
+}
+
+function frozen(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  Object.values(value).forEach(frozen)
+  return Object.freeze(value)
+}
 
 const phaseAt = (row: Row): { phase: string; attempt: number } => ({ phase: text(row, 'phase'), attempt: int(row, 'attempt') })
 

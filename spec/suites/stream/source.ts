@@ -74,7 +74,7 @@ interface Started {
   readonly kernel: Kernel
   readonly server: Served
 }
-async function started(store: Store, port = 0): Promise<Started> {
+export async function started(store: Store, port = 0): Promise<Started> {
   const feed = createEventFeed(store, systemClock)
   const project = { record: { id: store.projectId, key: store.projectKey }, store, feed }
   const projects = {
