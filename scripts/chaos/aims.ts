@@ -7,8 +7,8 @@ import { meddle } from './foreign.ts'
 import type { Random } from './random.ts'
 import type { Stage } from './stage.ts'
 
-/** A turn's receipt; `settled`: its prompt is not recorded yet. */
-export const AIMS = ['intended', 'sent', 'settled', 'uncertain'] as const
+/** A turn's receipt; `admitted`: just now, so that nothing began to answer; `settled`: its prompt is not recorded yet. */
+export const AIMS = ['intended', 'sent', 'admitted', 'settled', 'uncertain'] as const
 export type Aim = (typeof AIMS)[number]
 
 /** Each is taken so often in a run of a hundred; of the kills this share at most. */
@@ -20,6 +20,7 @@ const LIMIT_MS = 20_000
 const MOMENTS = {
   intended: "EXISTS (SELECT 1 FROM turns WHERE receipt = 'intended')",
   sent: "EXISTS (SELECT 1 FROM turns WHERE receipt = 'sent' AND posts = 1)",
+  admitted: "EXISTS (SELECT 1 FROM turns WHERE receipt = 'admitted' AND (julianday('now') - 2440587.5) * 86400000 - admitted_at < 12)",
   uncertain: "EXISTS (SELECT 1 FROM turns WHERE receipt = 'uncertain')",
   settled: `EXISTS (SELECT 1 FROM tickets k
     JOIN prompts p ON p.ticket_id = k.id AND p.phase = k.phase AND p.attempt = k.attempt AND p.state = 'open'
@@ -38,10 +39,11 @@ export interface Aims extends AsyncDisposable {
 export function openAims(stage: Stage): Aims {
   const taken = Object.fromEntries(AIMS.map((aim) => [aim, 0])) as Record<Aim, number>
   const door = fork(fileURLToPath(new URL('door.ts', import.meta.url)), { execArgv: ['--import', 'tsx'] })
+  const gone = new Promise((resolve) => door.once('exit', resolve))
   const meet = (order: Omit<Order, 'databases' | 'limitMs'>): Promise<boolean> =>
     new Promise((resolve, reject) => {
       door.once('message', ({ met }: Met) => resolve(met))
-      door.once('error', reject)
+      void gone.then(() => reject(new Error('the door is gone')))
       door.send({
         ...order,
         databases: stage.repos.map((repo) => path.join(repo, '.looptroop', 'looptroop.db')),
@@ -57,6 +59,7 @@ export function openAims(stage: Stage): Aims {
   const acts: Readonly<Record<Aim, () => Promise<'server' | 'both' | null>>> = {
     intended: () => strike('intended'),
     sent: () => strike('sent', true),
+    admitted: () => strike('admitted', true),
     settled: () => strike('settled'),
     // Somebody writes into the session, and OpenCode dies before it has answered anything: nobody can tell what came of it.
     uncertain: async () => {
@@ -79,7 +82,6 @@ export function openAims(stage: Stage): Aims {
       return met
     },
     [Symbol.asyncDispose]: async () => {
-      const gone = new Promise((resolve) => door.once('exit', resolve))
       door.kill('SIGKILL')
       await gone
     },
