@@ -16,7 +16,7 @@ const LIFE = log(
   ['turn.sent', { ...TURN, post: 2, row: 9 }],
   ['turn.rejoined', { ...TURN, status: 'busy' }],
   ['text', { ...TURN, partId: 'prt_1', text: 'words', owner: null }],
-  ['turn.settled', { ...TURN, how: 'finished', finish: 'stop', text: 'words', tokens: null, cost: null, error: null, ms: 12, row: 5 }],
+  ['turn.settled', { ...TURN, how: 'finished', finish: 'stop', tokens: null, cost: null, error: null, ms: 12, row: 5 }],
   ['phase.left', { ...AT, outcome: 'done', next: null }],
 )
 

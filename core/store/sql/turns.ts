@@ -120,7 +120,7 @@ export function settle(
   batch: Batch,
   { settlement, row, usedMs, events = [] }: { [K in keyof Settling]: Settling[K] | undefined } & { settlement: Settlement },
 ): Batch {
-  const { how, finish: word, text, tokens, cost, untold, error } = settlement
+  const { how, finish: word, tokens, cost, untold, error } = settlement
   batch.guard('a turn that is not settled', `SELECT receipt <> 'settled' FROM turns WHERE ${MINE}`)
   batch.run(`UPDATE turns SET receipt = 'settled', settlement = :settlement, settled_at = :at WHERE ${MINE}`, {
     settlement: encode(settlement),
@@ -129,9 +129,9 @@ export function settle(
   if (usedMs !== undefined) batch.run(SPENT, { usedMs })
   batch.append(events)
   batch.appendEach('turn.settled', {
-    data: `json_object(${OF_TURN}, 'how', :how, 'finish', :finish, 'text', :text, 'tokens', json(:tokens), 'cost', :cost, 'untold', :untold, 'error', json(:error), 'ms', :at - intended_at, 'row', :row)`,
+    data: `json_object(${OF_TURN}, 'how', :how, 'finish', :finish, 'tokens', json(:tokens), 'cost', :cost, 'untold', :untold, 'error', json(:error), 'ms', :at - intended_at, 'row', :row)`,
     from: `turns WHERE ${MINE}`,
-    args: { how, finish: word, text, tokens: encode(tokens), cost, untold: untold ?? 0, error: encode(error), row: row ?? null },
+    args: { how, finish: word, tokens: encode(tokens), cost, untold: untold ?? 0, error: encode(error), row: row ?? null },
   })
   const where = `kind IN ('${QUESTION}', '${PERMISSION}') AND session_id = (SELECT session_id FROM turns WHERE turn_id = :turnId)`
   // What was declined ends as that, whoever tells of its end first.

@@ -119,7 +119,6 @@ export function turnSuite(it: It, open: OpenHome): void {
         prompt: 'answer',
         how: 'finished',
         finish: 'stop',
-        text: 'hé',
         tokens: FINISHED.tokens,
         cost: 0.25,
         untold: 0,
