@@ -25,9 +25,11 @@ export interface Sizes {
   /** How long a reader stops, and how many events are written meanwhile: each a batch of a hundred. */
   readonly stopMs: number
   readonly deltas: number
+  /** Each of a hundred events, while a reader is slow. */
+  readonly slowBatches: number
 }
-export const SMALL: Sizes = { cuts: 15, replayed: 10_000, kills: 1, stopMs: 1_000, deltas: 300 }
-export const FULL: Sizes = { cuts: 100, replayed: 100_000, kills: 5, stopMs: 10_000, deltas: 3_000 }
+export const SMALL: Sizes = { cuts: 15, replayed: 10_000, kills: 1, stopMs: 1_000, deltas: 300, slowBatches: 30 }
+export const FULL: Sizes = { cuts: 100, replayed: 100_000, kills: 5, stopMs: 10_000, deltas: 3_000, slowBatches: 300 }
 const LONG = { timeoutMs: 170_000 }
 const PER_REPLAY_BATCH = 500
 /** A thousand events per second. */
@@ -193,7 +195,7 @@ export function killedServerSuite(it: It, { connect }: Subscriber, sizes: Sizes 
   )
 }
 
-/** A reader that stops costs no more than its bound, and has missed nothing when it goes on. */
+/** A reader that stops or is slow costs no more than its bound, and has missed nothing when it goes on. */
 export function stoppedReaderSuite(it: It, sizes: Sizes = SMALL): void {
   for (const transport of ['ws', 'sse'] as const)
     it(
@@ -218,7 +220,37 @@ export function stoppedReaderSuite(it: It, sizes: Sizes = SMALL): void {
       },
       LONG,
     )
+  for (const transport of ['ws', 'sse'] as const)
+    it(
+      `a reader over ${transport} that is always slower than what comes gets everything`,
+      async () => {
+        await using source = await Source.open()
+        await using reader = await (transport === 'ws' ? rawSocket(source) : rawStream(source))
+        await until(() => reader.seqs().length === 4, 'it has replayed')
+        const breathing = setInterval(() => {
+          reader.resume()
+          setTimeout(() => reader.pause(), BREATH_MS)
+        }, BREATH_EVERY_MS)
+        for (let n = 0; n < sizes.slowBatches; n++) await source.append(STOPPED_BATCH, 4_000)
+        const behind = reader.seqs().length
+        clearInterval(breathing)
+        const last = await source.lastSeq()
+        assert.ok(behind < last, 'it was behind')
+        await until(
+          () => {
+            reader.resume()
+            return reader.seqs().at(-1) === last
+          },
+          'it has caught up',
+          60_000,
+        )
+        assert.equal(reader.seqs(), upTo(last))
+      },
+      LONG,
+    )
 }
+const BREATH_MS = 2
+const BREATH_EVERY_MS = 40
 
 interface Raw extends AsyncDisposable {
   pause(): void
