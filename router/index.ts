@@ -1,8 +1,9 @@
 /**
  * The router's only door: translation between the wire and the kernel, nothing else.
  *
- * Map: `server.ts` the server · `http.ts` and `sockets.ts` its two halves · `door.ts` what both ask first: `admission.ts` (Host and
- * Origin), `token.ts`, `limits.ts`, `throttle.ts`, `quota.ts`, `refusal.ts` what the refused are told ·
+ * Map: `server.ts` the server · `http.ts` and `sockets.ts` its two halves, `event-stream.ts` and `socket-streams.ts` their
+ * subscriptions · `door.ts` what both ask first: `admission.ts` (Host and Origin), `token.ts`, `limits.ts`, `throttle.ts`,
+ * `quota.ts`, `refusal.ts` what the refused are told ·
  * `app.ts` all procedures, one file per noun · `shapes.ts` and `ticket-shapes.ts` what goes in and out · `errors.ts` kernel
  * error → tRPC code · `client.ts` the typed client (its own entry point, without server code).
  */
