@@ -25,21 +25,29 @@ const frames = new WeakMap<object, Map<string, Uint8Array>>()
 /** Most sockets have one subscription; who has many shares less. */
 const KEPT = 8
 
-function frameOnce(data: unknown, name: string, make: () => string): Uint8Array | string {
-  if (typeof data !== 'object' || data === null || !shared.has(data)) return make()
+interface Making {
+  readonly text: () => string
+  readonly bytes: () => Uint8Array
+}
+/** Text when it is for one reader only. */
+function once(data: unknown, name: string, { text, bytes }: Making): Uint8Array | string {
+  if (typeof data !== 'object' || data === null || !shared.has(data)) return text()
   const known = frames.get(data) ?? new Map<string, Uint8Array>()
   const found = known.get(name)
   if (found) return found
-  const made = Buffer.from(make())
-  if (known.size < KEPT) frames.set(data, known.set(name, made))
+  if (known.size >= KEPT) return text()
+  const made = bytes()
+  frames.set(data, known.set(name, made))
   return made
 }
 
 /** Of a tracked value, for server-sent events. */
-export const eventFrame = (id: string, data: unknown): Uint8Array | string =>
-  frameOnce(data, `event ${id}`, () => `data: ${jsonOf(data)}\nid: ${id}\n\n`)
+export function eventFrame(id: string, data: unknown): Uint8Array | string {
+  const text = (): string => `data: ${jsonOf(data)}\nid: ${id}\n\n`
+  return once(data, `event ${id}`, { text, bytes: () => Buffer.from(text()) })
+}
 
-/** Of a tracked value, for a socket: the id comes beside the data and with it. */
+/** Of a tracked value, for a socket: the id comes beside the data and with it. As bytes it is the whole frame, its head included. */
 export function socketFrame(
   to: { readonly id: number | string; readonly jsonrpc: string | undefined },
   id: string,
@@ -47,6 +55,17 @@ export function socketFrame(
 ): Uint8Array | string {
   const envelope = JSON.stringify(to)
   const name = JSON.stringify(id)
-  const make = (): string => `${envelope.slice(0, -1)},"result":{"type":"data","id":${name},"data":{"id":${name},"data":${jsonOf(data)}}}}`
-  return frameOnce(data, `${envelope} ${id}`, make)
+  const text = (): string => `${envelope.slice(0, -1)},"result":{"type":"data","id":${name},"data":{"id":${name},"data":${jsonOf(data)}}}}`
+  return once(data, `${envelope} ${id}`, { text, bytes: () => textFrame(text()) })
+}
+
+/** One unmasked text frame (RFC 6455, 5.2): what a server sends. */
+function textFrame(text: string): Buffer {
+  const body = Buffer.from(text)
+  const head = Buffer.alloc(body.length < 126 ? 2 : body.length < 65_536 ? 4 : 10)
+  head[0] = 0x81
+  head[1] = head.length === 2 ? body.length : head.length === 4 ? 126 : 127
+  if (head.length === 4) head.writeUInt16BE(body.length, 2)
+  if (head.length === 10) head.writeBigUInt64BE(BigInt(body.length), 2)
+  return Buffer.concat([head, body])
 }

@@ -3,6 +3,7 @@
  * and their batches are sent as they are. tRPC's own way takes each apart and encodes it anew for every reader, which costs
  * some five times as much; queries, mutations and everything malformed are left to it.
  */
+import type { Duplex } from 'node:stream'
 import { callTRPCProcedure, getTRPCErrorFromUnknown, getTRPCErrorShape, isTrackedEnvelope, TRPCError } from '@trpc/server'
 import { WebSocket } from 'ws'
 import { appRouter } from './app.ts'
@@ -22,25 +23,29 @@ interface Asked {
 /** A socket whose subscriptions are ours. Until it is known who speaks, all messages are tRPC's. */
 export class StreamingSocket extends WebSocket {
   streams: SocketStreams | null = null
+  /** The connection under it. */
+  wire: Duplex | null = null
 
   override emit(event: string | symbol, ...args: unknown[]): boolean {
     if (event !== 'message' || this.streams === null) return super.emit(event, ...args)
     const rest = this.streams.take(args[0], args[1] === true)
     return rest === null || super.emit(event, rest, args[1])
   }
-  /** Frames that were made once for many readers are bytes; what they say is text all the same. */
-  override send(data: Parameters<WebSocket['send']>[0]): void {
-    super.send(data, { binary: false })
+  /** A text, or a whole frame that was made once for many readers. Without compression a message is written at once: they keep their order. */
+  sendFrame(frame: string | Uint8Array): void {
+    if (this.readyState !== WebSocket.OPEN) return
+    if (typeof frame === 'string') this.send(frame)
+    else this.wire?.write(frame)
   }
 }
 
 export class SocketStreams {
-  readonly #socket: WebSocket
+  readonly #socket: StreamingSocket
   readonly #ctx: Ctx
   readonly #door: Pick<Door, 'limits' | 'onError'>
   readonly #open = new Map<Id, AbortController>()
 
-  constructor(socket: WebSocket, { ctx, door }: { ctx: Ctx; door: Pick<Door, 'limits' | 'onError'> }) {
+  constructor(socket: StreamingSocket, { ctx, door }: { ctx: Ctx; door: Pick<Door, 'limits' | 'onError'> }) {
     this.#socket = socket
     this.#ctx = ctx
     this.#door = door
@@ -79,7 +84,9 @@ export class SocketStreams {
       this.#say({ id, jsonrpc, result: { type: 'started' } })
       for await (const value of values) {
         if (leaving.signal.aborted) break
-        this.#send(isTrackedEnvelope(value) ? socketFrame({ id, jsonrpc }, value[0], value[1]) : dataFrame({ id, jsonrpc }, value))
+        this.#socket.sendFrame(
+          isTrackedEnvelope(value) ? socketFrame({ id, jsonrpc }, value[0], value[1]) : dataFrame({ id, jsonrpc }, value),
+        )
       }
       this.#say({ id, jsonrpc, result: { type: 'stopped' } })
     } catch (cause) {
@@ -103,10 +110,7 @@ export class SocketStreams {
     this.#say({ id, jsonrpc, error: shape })
   }
   #say(message: object): void {
-    this.#send(JSON.stringify(message))
-  }
-  #send(frame: string | Uint8Array): void {
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(frame)
+    this.#socket.sendFrame(JSON.stringify(message))
   }
 }
 

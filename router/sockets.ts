@@ -27,7 +27,7 @@ export interface Sockets {
 
 export function serveSockets(server: Server, door: Door): Sockets {
   const { limits, onError } = door
-  const sockets = new WebSocketServer({ noServer: true, maxPayload: limits.frame, WebSocket: StreamingSocket })
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: limits.frame, WebSocket: StreamingSocket, perMessageDeflate: false })
   const hellos = new WeakMap<WebSocket, NodeJS.Timeout>()
   applyWSSHandler({
     wss: sockets,
@@ -50,6 +50,7 @@ export function serveSockets(server: Server, door: Door): Sockets {
     if (place instanceof TRPCError) return answerRaw(socket, place)
     socket.once('close', place)
     sockets.handleUpgrade(request, socket, head, (client) => {
+      client.wire = socket
       // Who did not show the right token by then never will.
       const hello = setTimeout(() => client.terminate(), limits.helloMs)
       hellos.set(client, hello)
