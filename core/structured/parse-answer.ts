@@ -76,22 +76,18 @@ interface Reading {
   readonly repairs: readonly string[]
 }
 
-/** In order of trust. A later one is used only when no earlier one validates. */
-function readings(value: unknown, spec: OutputSpec): readonly Reading[] {
+/** In order of trust. A later one is made, and used, only when no earlier one validates. */
+function* readings(value: unknown, spec: OutputSpec): Generator<Reading, void> {
   const { example, aliases = {} } = spec
-  const plain = renameKeys(value, example, aliases)
+  yield renameKeys(value, example, aliases)
+  yield { value, repairs: [] }
+  yield renameKeysAnywhere(value, example, aliases)
   const inner = unwrap(value)
-  return [
-    plain,
-    { value, repairs: [] },
-    renameKeysAnywhere(value, example, aliases),
-    ...(inner === undefined
-      ? []
-      : [renameKeys(inner.value, example, aliases), renameKeysAnywhere(inner.value, example, aliases)].map((reading) => ({
-          value: reading.value,
-          repairs: [inner.repair, ...reading.repairs],
-        }))),
-  ]
+  if (inner === undefined) return
+  for (const rename of [renameKeys, renameKeysAnywhere]) {
+    const reading = rename(inner.value, example, aliases)
+    yield { value: reading.value, repairs: [inner.repair, ...reading.repairs] }
+  }
 }
 
 function unwrap(value: unknown): { value: unknown; repair: string } | undefined {
@@ -107,7 +103,7 @@ type Validated<T> =
   { readonly ok: true; readonly value: T; readonly repairs: readonly string[] } | { readonly ok: false; readonly error: string }
 
 /** The error reported is that of the first reading: it is the one closest to what the model wrote. */
-async function firstValid<T>(candidates: readonly Reading[], schema: StandardSchemaV1<unknown, T>): Promise<Validated<T>> {
+async function firstValid<T>(candidates: Iterable<Reading>, schema: StandardSchemaV1<unknown, T>): Promise<Validated<T>> {
   let error: string | undefined
   for (const { value, repairs } of candidates) {
     const result = await schema['~standard'].validate(value)

@@ -16,12 +16,16 @@ export function readValue(text: string, format: OutputSpec['format']): ReadValue
 export function readStrictJson(text: string): ReadValue {
   try {
     const value: unknown = JSON.parse(text)
-    const twice = text.includes('{') ? contradiction(parseDocument(text, YAML_OPTIONS)) : undefined
+    // What comes back from the value to the letter names no key twice; only the rest is looked at more closely.
+    const twice = withoutSpace(text) === JSON.stringify(value) ? undefined : contradiction(parseDocument(text, YAML_OPTIONS))
     return twice === undefined ? { ok: true, value, repairs: [] } : { ok: false, error: twice }
   } catch (error) {
     return { ok: false, error: `The JSON is not valid: ${messageOf(error)}.` }
   }
 }
+
+/** Outside of strings. */
+const withoutSpace = (json: string): string => json.replaceAll(/("(?:[^"\\]|\\.)*")|\s+/g, '$1')
 
 function readOne(text: string, format: 'json' | 'yaml'): ReadValue {
   const strict = readStrictJson(text)
