@@ -2,7 +2,7 @@
 import { event } from '../../events/events.ts'
 import { modelName } from '../../settings.ts'
 import { DRIVEN_STATUSES } from '../../ticket.ts'
-import type { Settlement, TurnRecord } from '../records.ts'
+import type { SettledHow, Settlement, TurnRecord } from '../records.ts'
 import type { Fence, TurnVerbs } from '../store.ts'
 import { fencedBatch, guardAnyStatus, guardPhase, type Batch, type Context } from './batch.ts'
 import { closeEntries, detachRequests } from './closing.ts'
@@ -110,15 +110,32 @@ async function settleTurn(
   fence: Fence,
   { at, turnId, settlement, row, usedMs, ends, events }: Input<'settleTurn'>,
 ): Promise<TurnRecord> {
-  const batch = settle(fencedBatch(context, 'settleTurn', { fence, args: { at, turnId } }), { settlement, row, usedMs, events })
+  const asked = await waitsForSomething(context, fence.ticketId)
+  const batch = settle(fencedBatch(context, 'settleTurn', { fence, args: { at, turnId } }), { settlement, row, usedMs, events, asked })
   return finish(context, ends ? endPrompt(batch, ends) : batch)
 }
 
+/** Only the driver opens entries: what is not there now does not come before the turn is settled. */
+async function waitsForSomething(context: Context, ticketId: string): Promise<boolean> {
+  const [row] = await context.database.all(
+    `SELECT EXISTS (SELECT 1 FROM inbox WHERE ticket_id = :ticketId AND state <> 'closed')
+       OR EXISTS (SELECT 1 FROM tickets WHERE id = :ticketId AND waiting_for IS NOT NULL) AS waits`,
+    { ticketId },
+  )
+  return row?.['waits'] !== 0
+}
+
 type Settling = Pick<Input<'settleTurn'>, 'settlement' | 'row' | 'usedMs' | 'events'>
-/** The turn `:turnId`. */
+/** The turn `:turnId`. `asked` is false when the ticket's inbox is empty: nothing of it is to be closed. */
 export function settle(
   batch: Batch,
-  { settlement, row, usedMs, events = [] }: { [K in keyof Settling]: Settling[K] | undefined } & { settlement: Settlement },
+  {
+    settlement,
+    row,
+    usedMs,
+    events = [],
+    asked = true,
+  }: { [K in keyof Settling]: Settling[K] | undefined } & { settlement: Settlement; asked?: boolean },
 ): Batch {
   const { how, finish: word, tokens, cost, untold, error } = settlement
   batch.guard('a turn that is not settled', `SELECT receipt <> 'settled' FROM turns WHERE ${MINE}`)
@@ -133,6 +150,11 @@ export function settle(
     from: `turns WHERE ${MINE}`,
     args: { how, finish: word, tokens: encode(tokens), cost, untold: untold ?? 0, error: encode(error), row: row ?? null },
   })
+  return asked ? closeAsked(batch, how) : batch
+}
+
+/** What it asked is over with it. */
+function closeAsked(batch: Batch, how: SettledHow): Batch {
   const where = `kind IN ('${QUESTION}', '${PERMISSION}') AND session_id = (SELECT session_id FROM turns WHERE turn_id = :turnId)`
   // What was declined ends as that, whoever tells of its end first.
   const declined = `${where} AND (SELECT stopping FROM turns WHERE turn_id = :turnId) = 'declined'`
