@@ -1,6 +1,7 @@
 /** A question that nobody answers: declined by its deadline, three times at most, then the model decides itself. */
 import * as assert from 'uvu/assert'
 import type { FakeAction, FakeBrain } from '../../core/opencode/fake/brain.ts'
+import { systemClock } from '../../core/ports.ts'
 import { killingStore } from '../crash/killing-store.ts'
 import type { Kill, KillingStore } from '../crash/killing-store.ts'
 import { pipelineOf, said, talk, untilTicket } from '../helpers/live.ts'
@@ -31,14 +32,24 @@ async function talking(answerWindow: number | null, options: WorldOptions): Prom
   const world = await startWorld({ ...options, phases, pipelines: [pipelineOf(...phases)] })
   return Object.assign(world, { ticketId: (await world.start('Talk', 'spec')).id })
 }
-/** Rounds as a server does them, until the ticket fits. */
+/** Rounds like a server's, but one after the other without its pause between them, until the work is done. */
 async function looping<T>(world: World, work: () => Promise<T>): Promise<T> {
-  const loop = world.kernel.loop()
+  const { kernel } = world
+  let over = false
+  const rounds = async (): Promise<void> => {
+    while (!over) {
+      await kernel.tick()
+      await systemClock.sleep(20)
+    }
+  }
+  // A killed store ends the rounds, as it ends a server's.
+  const loop = rounds().catch(() => undefined)
   try {
     return await work()
   } finally {
-    await world.kernel.stop().catch(() => undefined)
-    await loop.catch(() => undefined)
+    over = true
+    await kernel.stop().catch(() => undefined)
+    await loop
   }
 }
 const closings = async (world: World, ticketId: string): Promise<string[]> =>
