@@ -38,22 +38,11 @@ export interface Aims extends AsyncDisposable {
 
 export function openAims(stage: Stage): Aims {
   const taken = Object.fromEntries(AIMS.map((aim) => [aim, 0])) as Record<Aim, number>
-  const door = fork(fileURLToPath(new URL('door.ts', import.meta.url)), { execArgv: ['--import', 'tsx'] })
-  const gone = new Promise((resolve) => door.once('exit', resolve))
-  const meet = (order: Omit<Order, 'databases' | 'limitMs'>): Promise<boolean> =>
-    new Promise((resolve, reject) => {
-      door.once('message', ({ met }: Met) => resolve(met))
-      void gone.then(() => reject(new Error('the door is gone')))
-      door.send({
-        ...order,
-        databases: stage.repos.map((repo) => path.join(repo, '.looptroop', 'looptroop.db')),
-        limitMs: LIMIT_MS,
-      } satisfies Order)
-    })
+  const door = openDoor(stage)
   const strike = async (moment: keyof typeof MOMENTS, both = false): Promise<'server' | 'both' | null> => {
     const opencode = both ? stage.opencodePid() : null
     const first = opencode === null ? [] : [opencode]
-    const met = await stage.killServer((pid) => meet({ when: MOMENTS[moment], kill: [...first, pid] }))
+    const met = await stage.killServer((pid) => door.meet({ when: MOMENTS[moment], kill: [...first, pid] }))
     return met ? (both ? 'both' : 'server') : null
   }
   const acts: Readonly<Record<Aim, () => Promise<'server' | 'both' | null>>> = {
@@ -81,6 +70,26 @@ export function openAims(stage: Stage): Aims {
       if (met) taken[aim] += 1
       return met
     },
+    [Symbol.asyncDispose]: () => door[Symbol.asyncDispose](),
+  }
+}
+
+interface Door extends AsyncDisposable {
+  /** False when the moment did not come. */
+  meet(order: Pick<Order, 'when' | 'kill'>): Promise<boolean>
+}
+
+function openDoor(stage: Stage): Door {
+  const door = fork(fileURLToPath(new URL('door.ts', import.meta.url)), { execArgv: ['--import', 'tsx'] })
+  const gone = new Promise((resolve) => door.once('exit', resolve))
+  const databases = stage.repos.map((repo) => path.join(repo, '.looptroop', 'looptroop.db'))
+  return {
+    meet: (order) =>
+      new Promise((resolve, reject) => {
+        door.once('message', ({ met }: Met) => resolve(met))
+        void gone.then(() => reject(new Error('the door is gone')))
+        door.send({ ...order, databases, limitMs: LIMIT_MS } satisfies Order)
+      }),
     [Symbol.asyncDispose]: async () => {
       door.kill('SIGKILL')
       await gone
