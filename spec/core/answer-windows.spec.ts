@@ -35,9 +35,9 @@ async function talking(answerWindow: number | null, options: WorldOptions): Prom
 /** Rounds like a server's, but one after the other without its pause between them, until the work is done. */
 async function looping<T>(world: World, work: () => Promise<T>): Promise<T> {
   const { kernel } = world
-  let over = false
+  const over = new AbortController()
   const rounds = async (): Promise<void> => {
-    while (!over) {
+    while (!over.signal.aborted) {
       await kernel.tick()
       await systemClock.sleep(20)
     }
@@ -47,7 +47,7 @@ async function looping<T>(world: World, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } finally {
-    over = true
+    over.abort()
     await kernel.stop().catch(() => undefined)
     await loop
   }
