@@ -48,9 +48,17 @@ function metAt(door: Libsql.Database, { when, kill }: Pick<Order, 'when' | 'kill
     return false // somebody writes: the next look comes after that
   }
   const met = (door.prepare(`SELECT (${when}) AS met`).get() as { met: number | null } | undefined)?.met === 1
-  if (met) for (const pid of kill) process.kill(pid, 'SIGKILL')
+  if (met) for (const pid of kill) killed(pid)
   door.exec('ROLLBACK')
   return met
+}
+
+function killed(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It was dead already, by a kill before.
+  }
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href)
