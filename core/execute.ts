@@ -76,6 +76,7 @@ async function runPhase(
     workspace,
     journal: await Journal.load(driving, at, env.rests),
     requests: new Requests(driving, windowOf(plugin, ticket)),
+    sources: new Set(),
     turnPlace: (work) => env.turnPlaces.hold(driving.signal, (turn) => work((on) => (turn.pause(on), env.place.pause(on)))),
     assertMaySpend: env.assertMaySpend,
     assertModel: env.assertModel,
@@ -93,7 +94,7 @@ async function runPhase(
     return isWaiting(parked) ? 'rest' : 'again'
   }
   await closeAttempt(driving, at, { reason: `${ticket.phase} ended`, success: true })
-  return advance(env, ticket, { row, outcome: end.outcome.outcome, output: artifactOf(driving, plugin, end.outcome.output) })
+  return advance(env, ticket, { row, outcome: end.outcome.outcome, output: artifactOf(run, end.outcome.output) })
 }
 
 /** A ticket that was started before there was such a setting has none pinned. */
@@ -102,10 +103,10 @@ function windowOf({ answerWindow }: PhasePlugin, { settings }: DrivenTicket): nu
   return answerWindow === undefined ? (pinned['questions.windowMs'] ?? null) : answerWindow
 }
 
-function artifactOf(driving: Driving, plugin: PhasePlugin, output: unknown): NewArtifact | null {
+function artifactOf({ driving, plugin, sources }: RunContext, output: unknown): NewArtifact | null {
   if (plugin.artifact === undefined || output === undefined) return null
   const content = outputText(output)
-  return { id: `art_${driving.chance.hex(8)}`, kind: plugin.artifact, content, sha256: sha256(content), derivedFrom: [] }
+  return { id: `art_${driving.chance.hex(8)}`, kind: plugin.artifact, content, sha256: sha256(content), derivedFrom: [...sources] }
 }
 
 async function advance(

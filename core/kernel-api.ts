@@ -92,6 +92,10 @@ export interface TurnView {
 export type ArtifactView = Pick<ArtifactRecord, 'kind' | 'phase' | 'attempt' | 'revision' | 'content'> & {
   readonly contentSha256: string
   readonly approved?: boolean
+  /** Content hashes of what it was made from. */
+  readonly derivedFrom: readonly string[]
+  /** An edit changed what it was made from: it is kept, and read no more. */
+  readonly void?: boolean
 }
 
 export interface QuestionView {

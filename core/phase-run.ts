@@ -37,7 +37,7 @@ export function createPhaseRun<Out>(run: RunContext): PhaseRun<Out> {
     now: (name) => clockVerb('now', name, () => driving.clock.now()),
     random: (name) => clockVerb('random', name, () => driving.chance.random()),
     read: (kind, from) => readVerb(run, kind, from),
-    save: (kind, content, options) => saveVerb(run, kind, { content, derivedFrom: options?.derivedFrom ?? [] }),
+    save: (kind, content, options) => saveVerb(run, kind, { content, derivedFrom: options?.derivedFrom ?? null }),
     items: itemVerbs(run),
     workspace: workspaceVerbs(run),
     forge: forgeVerbs(run),

@@ -67,7 +67,9 @@ export const artifactHead = (a: Omit<ArtifactRecord, 'content'>): Omit<ArtifactV
   attempt: a.attempt,
   revision: a.revision,
   contentSha256: a.sha256,
-  approved: a.approvedBy !== null,
+  approved: a.approvedBy !== null && a.voidAt === null,
+  derivedFrom: a.derivedFrom,
+  ...(a.voidAt === null ? {} : { void: true }),
 })
 export const artifactView = (a: ArtifactRecord): ArtifactView => ({ ...artifactHead(a), content: a.content })
 

@@ -198,6 +198,10 @@ export interface PhaseRun<Out = unknown> {
   random(name: string): Promise<number>
 
   read(kind: string, from?: { phase?: string; attempt?: number }): Promise<ArtifactView | null>
+  /**
+   * A revision of a document. `derivedFrom`: content hashes of what it is made from; by default of all that this attempt was shown:
+   * the documents in its prompts' contexts, those it read, those decided on. Who edits one of them makes this one void.
+   */
   save(kind: string, content: string | Json, options?: { derivedFrom?: readonly string[] }): Promise<ArtifactView>
 
   readonly items: { list(): Promise<readonly Item[]>; put(id: string, patch: ItemPatch): Promise<void> }

@@ -52,6 +52,8 @@ const artifact = {
   revision: v.number(),
   contentSha256: v.string(),
   approved: some(v.boolean()),
+  derivedFrom: v.array(v.string()),
+  void: some(v.boolean()),
 }
 export const ArtifactHead = reply<ArtifactHead>(artifact)
 export const Artifact = reply<ArtifactView>({ ...artifact, content: v.string() })

@@ -75,6 +75,8 @@ export interface PromptRecord extends PhaseAt {
   readonly usedMs: number
   /** How often a person's Continue opened it again; each grants one continuation turn. */
   readonly continues: number
+  /** Content hashes of the artifacts that its context carried. */
+  readonly sources: readonly string[]
 }
 
 export const SESSION_STATES = ['creating', 'active', 'ended', 'abandoned'] as const
@@ -153,9 +155,14 @@ export interface ArtifactRecord extends PhaseAt {
   readonly revision: number
   readonly content: string
   readonly sha256: string
+  /** Content hashes of what it was made from. */
   readonly derivedFrom: readonly string[]
   readonly createdAt: number
   readonly approvedBy: string | null
+  /** The phase of the gate that approved it. */
+  readonly approvedIn: string | null
+  /** Since when it is void: an edit changed what it was made from. */
+  readonly voidAt: number | null
 }
 
 export const INBOX_KINDS = ['gate', 'question', 'permission', 'uncertain_turn', 'blocked'] as const

@@ -233,6 +233,8 @@ export interface TurnVerbs {
         'turnId' | 'prompt' | 'ordinal' | 'reason' | 'sessionNonce' | 'sessionId' | 'opencodeId' | 'directory' | 'request'
       > & {
         activate?: boolean
+        /** Content hashes of the artifacts that the request carries; kept with its prompt. */
+        sources?: readonly string[]
       },
   ): Promise<TurnRecord>
   /** Recorded before each POST: posts + 1, receipt `sent` (from intended or sent, and from uncertain when a person chose resend: its inbox entry closes; an admitted turn keeps its receipt); `restart` counts in `restarts` too. Event `turn.sent`. */

@@ -17,6 +17,8 @@ export interface TurnOptions extends PhaseAt {
   readonly reason: TurnRecord['reason']
   /** The whole message; `fresh`: the session is new and knows nothing of earlier turns. */
   readonly text: (fresh: boolean) => string | Promise<string>
+  /** Content hashes of the artifacts in the text, asked for when it is there. */
+  readonly sources: () => readonly string[]
   readonly model: ModelRef
   readonly care: TurnCare
 }
@@ -54,6 +56,7 @@ export async function runOpenCodeSessionPrompt(
     directory: session.directory,
     request,
     activate: session.state === 'creating',
+    sources: options.sources(),
     at: driving.clock.now(),
   })
   return driveTurn(driving, { turn, care: options.care, freshSession: owned.fresh })

@@ -28,13 +28,14 @@ export async function readVerb(
     effect: async () => (await driving.store.artifact(ticket.id, { kind, ...from }))?.revision ?? null,
   })
   const found = revision === null ? null : await driving.store.artifact(ticket.id, { kind, revision })
+  if (found) run.sources.add(found.sha256)
   return found && view(found)
 }
 
 export async function saveVerb(
   run: RunContext,
   kind: string,
-  document: { content: string | Json; derivedFrom: readonly string[] },
+  document: { content: string | Json; derivedFrom: readonly string[] | null },
 ): Promise<ArtifactView> {
   const { journal, driving, ticket } = run
   const content = typeof document.content === 'string' ? document.content : stringify(document.content, { aliasDuplicateObjects: false })
@@ -44,7 +45,8 @@ export async function saveVerb(
     input: { kind, sha256: sha256(content) },
     effect: async () => {
       const { store, fence, clock, chance } = driving
-      const artifact = { id: `art_${chance.hex(8)}`, kind, content, sha256: sha256(content), derivedFrom: document.derivedFrom }
+      const derivedFrom = document.derivedFrom ?? [...run.sources]
+      const artifact = { id: `art_${chance.hex(8)}`, kind, content, sha256: sha256(content), derivedFrom }
       return (await store.saveArtifact(fence, { ...journal.at, ...artifact, at: clock.now() })).revision
     },
   })

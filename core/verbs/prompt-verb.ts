@@ -24,6 +24,7 @@ export async function promptVerb<T>(run: RunContext, name: string, options: Prom
   const known = run.journal.visitPrompt(name, asked.inputHash)
   // Recorded beside the prompt, so a replay visits it as well.
   const tree = await treeBefore(run, asked)
+  for (const source of known?.sources ?? []) run.sources.add(source)
   if (known?.state === 'done') return known.result as unknown as Turned<T>
   const { journal } = run
   const end = await journal.busy(() => converse(run, asked, known))
@@ -145,12 +146,19 @@ async function send<T>(
     model: asked.model,
     rules: rulesFor(asked.tools, { questions: asked.questions && asked.answered }),
   }
+  let carried: readonly string[] = []
+  const whole = async (): Promise<string> => {
+    const { text, sources } = await wholePrompt(run, asked, next.follow)
+    carried = sources
+    return text
+  }
   const { turn } = await runOpenCodePrompt(driving, own, {
     ...journal.at,
     prompt: asked.name,
     ordinal: next.ordinal,
     reason: next.reason,
-    text: (fresh) => (next.follow && !fresh ? followText(asked, next.follow) : wholePrompt(run, asked, next.follow)),
+    text: (fresh) => (next.follow && !fresh ? followText(asked, next.follow) : whole()),
+    sources: () => carried,
     model: asked.model,
     care,
   })
@@ -161,9 +169,9 @@ const followText = <T>(asked: Asked<T>, follow: FollowUp): string =>
   follow.kind === 'words' ? follow.text : retryText(asked.output, follow.failure)
 
 /** The first turn's text. In a fresh session a follow-up carries it too: that session knows nothing yet. */
-async function wholePrompt<T>(run: RunContext, asked: Asked<T>, follow: FollowUp | null): Promise<string> {
+async function wholePrompt<T>(run: RunContext, asked: Asked<T>, follow: FollowUp | null): Promise<Whole> {
   const { driving, journal, ticket } = run
-  const { state, answerIds } = await ticketState(run, asked.context, asked.item)
+  const { state, answerIds, sourcesOf } = await ticketState(run, asked.context, asked.item)
   const { phase, attempt } = journal.at
   const built = buildContext(asked.context, state, { limit: ticket.settings['limits.contextTokens'], phase })
   const events: NewEvent[] =
@@ -176,7 +184,14 @@ async function wholePrompt<T>(run: RunContext, asked: Asked<T>, follow: FollowUp
     output: asked.output,
     questions: asked.questions && asked.answered,
   })
-  return follow ? `${text}\n\n# What came of the last try\n\n${followText(asked, follow)}` : text
+  const sources = sourcesOf(built.parts)
+  for (const source of sources) run.sources.add(source)
+  return { sources, text: follow ? `${text}\n\n# What came of the last try\n\n${followText(asked, follow)}` : text }
+}
+interface Whole {
+  readonly text: string
+  /** Content hashes of the artifacts in it. */
+  readonly sources: readonly string[]
 }
 
 function tellInvalid<T>(run: RunContext, asked: Asked<T>, turn: TurnRecord | undefined, problem: string): Promise<void> {

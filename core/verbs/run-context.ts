@@ -13,6 +13,8 @@ export interface RunContext {
   readonly ticket: DrivenTicket
   readonly workspace: Workspace
   readonly requests: Requests
+  /** Content hashes of all artifacts that this attempt has read: what it makes is derived from them, unless it says otherwise. */
+  readonly sources: Set<string>
   /** Caps on concurrent turns: holds a place while a turn runs; `pause` gives it away while a person is asked. */
   readonly turnPlace: <T>(work: (pause: (on: boolean) => void) => Promise<T>) => Promise<T>
   /** Refuses when what may be spent is spent (BUDGET_EXCEEDED), before anything is sent. */

@@ -17,11 +17,12 @@ export async function askVerb(run: RunContext, name: string, { form, poll }: { f
   const { journal, driving, ticket } = run
   const { phase, attempt } = journal.at
   const known = journal.visit(name, 'ask', toJson(form))
-  if (known?.state === 'done') return known.value as unknown as Decision
+  if (known?.state === 'done') return decidedOn(run, known.value as unknown as Decision)
   if (!known && journal.resting) return journal.rest(name)
   const step = await journal.busy(async () => {
     const found = form.artifact === undefined ? null : await driving.store.artifact(ticket.id, { kind: form.artifact })
     if (form.artifact !== undefined && !found) throw fail('ARTIFACT_MISSING', { ticketId: ticket.id, kind: form.artifact })
+    if (found) run.sources.add(found.sha256)
     const artifact = found && { kind: found.kind, sha256: found.sha256, revision: found.revision }
     const gateId = `${ticket.id}:${phase}:${attempt}:${name}`
     const actions = form.actions.map((a) => a.id)
@@ -49,10 +50,16 @@ export async function askVerb(run: RunContext, name: string, { form, poll }: { f
       at: driving.clock.now(),
     })
   })
-  if (step.state === 'done') return step.value as unknown as Decision
+  if (step.state === 'done') return decidedOn(run, step.value as unknown as Decision)
   if (!poll) return journal.park(name, { waitingFor: 'person', until: null })
   const seen = await journal.busy(() => lookOutside(run, name, poll))
   return seen ?? journal.park(name, { waitingFor: 'person', until: driving.clock.now() + poll.every })
+}
+
+/** What comes of a decision is made from the document that it was about. */
+function decidedOn({ sources }: RunContext, decision: Decision): Decision {
+  if (decision.sha256 !== undefined) sources.add(decision.sha256)
+  return decision
 }
 
 /** One look per run: the ticket is woken for the next. What is seen decides the gate as a person's decision would. */

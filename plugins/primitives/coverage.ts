@@ -140,7 +140,7 @@ async function revise<Doc>(
     throw new PromptFailed(turned)
   }
   const { document, changes, gap_resolutions: resolutions } = turned.value
-  if (changes.length > 0) await phase.save(artifact, document as Json, { derivedFrom: [current.sha256] })
+  if (changes.length > 0) await phase.save(artifact, document as Json)
   history.push({ gaps, resolutions, changes })
   return true
 }

@@ -54,10 +54,13 @@ describe('migrations', (it) => {
       assert.is((await store.dueNudges({ at: 2, tries: 1, limit: 1 })).length, 1)
       assert.equal(
         (await store.spentTurns('KEY-1')).map((t) => [t.turnId, t.model, t.item, t.tokens?.input ?? null, t.cost, t.untold]),
-        [
-          ['t1', 'fake/m1', 'b', 4, 0.5, 0],
-          ['t2', 'fake/m1', 'b', null, null, 1],
-        ],
+        // From version 3 on a turn is in the ledger as it settles; before, the migration reckons it up.
+        version >= 3
+          ? []
+          : [
+              ['t1', 'fake/m1', 'b', 4, 0.5, 0],
+              ['t2', 'fake/m1', 'b', null, null, 1],
+            ],
       )
       await store.close()
     })

@@ -16,7 +16,7 @@ export const artifactVerbs = (context: Context): ArtifactVerbs => ({
   },
   artifact: (ticketId, query) => readArtifact(context, ticketId, query),
   artifacts: async (ticketId) => {
-    const columns = 'id, kind, revision, phase, attempt, sha256, derived_from, created_at, approved_by'
+    const columns = 'id, kind, revision, phase, attempt, sha256, derived_from, created_at, approved_by, approved_in, void_at'
     const rows = await context.database.all(`SELECT ${columns} FROM artifacts WHERE ticket_id = :ticketId ORDER BY rowid`, { ticketId })
     return rows.map(toArtifactHead)
   },
@@ -56,7 +56,7 @@ async function readArtifact(
 ): Promise<ArtifactRecord | null> {
   const [row] = await context.database.all(
     `SELECT * FROM artifacts WHERE ticket_id = :ticketId AND kind = :kind AND (:phase IS NULL OR phase = :phase)
-       AND (:attempt IS NULL OR attempt = :attempt) AND (:revision IS NULL OR revision = :revision) ORDER BY revision DESC LIMIT 1`,
+       AND (:attempt IS NULL OR attempt = :attempt) AND (:revision IS NOT NULL OR void_at IS NULL) AND (:revision IS NULL OR revision = :revision) ORDER BY revision DESC LIMIT 1`,
     { ticketId, kind: query.kind, phase: query.phase ?? null, attempt: query.attempt ?? null, revision: query.revision ?? null },
   )
   return row === undefined ? null : toArtifact(row)

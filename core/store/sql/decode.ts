@@ -165,6 +165,7 @@ export const toPrompt = (row: Row): PromptRecord => ({
   startedAt: int(row, 'started_at'),
   usedMs: int(row, 'used_ms'),
   continues: int(row, 'continues'),
+  sources: json<string[]>(row, 'sources'),
 })
 
 export const toItem = (row: Row): ItemRecord => ({
@@ -198,6 +199,8 @@ export const toArtifactHead = (row: Row): Omit<ArtifactRecord, 'content'> => ({
   derivedFrom: json<string[]>(row, 'derived_from'),
   createdAt: int(row, 'created_at'),
   approvedBy: textOrNull(row, 'approved_by'),
+  approvedIn: textOrNull(row, 'approved_in'),
+  voidAt: intOrNull(row, 'void_at'),
 })
 export const toArtifact = (row: Row): ArtifactRecord => ({ ...toArtifactHead(row), content: text(row, 'content') })
 

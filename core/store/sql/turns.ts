@@ -19,6 +19,10 @@ const MINE = 'turn_id = :turnId AND ticket_id = :ticketId'
 /** Of the turn's prompt. */
 const SPENT = `UPDATE prompts SET used_ms = :usedMs
   WHERE (ticket_id, phase, attempt, name) = (SELECT ticket_id, phase, attempt, prompt FROM turns WHERE ${MINE})`
+/** Of all its turns: a fresh session is told the whole again. */
+const SOURCES = `UPDATE prompts SET sources = (SELECT json_group_array(value) FROM
+    (SELECT value FROM json_each(sources) UNION SELECT value FROM json_each(:sources)))
+  WHERE ticket_id = :ticketId AND phase = :phase AND attempt = :attempt AND name = :prompt`
 const OF_TURN = "'turnId', turn_id, 'phase', phase, 'attempt', attempt, 'prompt', prompt"
 
 export const turnVerbs = (context: Context): TurnVerbs => ({
@@ -79,6 +83,7 @@ async function intendTurn(context: Context, fence: Fence, turn: Input<'intendTur
        :request, 'intended', :at)`,
     { prompt, ordinal, reason, opencodeId, request: encode(request) },
   )
+  if ((turn.sources ?? []).length > 0) batch.run(SOURCES, { prompt, sources: encode(turn.sources ?? []) })
   batch.append([event('turn.intended', { turnId, phase, attempt, prompt, ordinal, model: modelName(request.model), sessionId, reason })])
   return finish(context, batch)
 }
