@@ -35,7 +35,7 @@ const Said = v.object({ said: v.string() })
 type Said = v.InferOutput<typeof Said>
 const ANSWER = '<SAID>{"said": "something"}</SAID>'
 const WARM_UP = 10
-const CALM_MS = 150
+const CALM_MS = 250
 
 export async function benchPrompt(rounds = 100): Promise<PromptOverhead> {
   await using world = await openWorld(ANSWER)
@@ -70,7 +70,17 @@ interface Raw {
   readonly ms: number
 }
 
-/** One of each, in turns first; the very first round begins with the owned one, which the others repeat. */
+/** Each before and after each other equally often; the very first round begins with the owned one, which the others repeat. */
+const ORDERS = [
+  [0, 1, 2],
+  [2, 1, 0],
+  [1, 0, 2],
+  [2, 0, 1],
+  [1, 2, 0],
+  [0, 2, 1],
+] as const
+
+/** One of each. */
 async function playRound(n: number, play: { readonly [K in keyof Round]: () => Promise<Round[K]> }): Promise<Round> {
   const done: { -readonly [K in keyof Round]?: Round[K] } = {}
   const parts = [
@@ -78,9 +88,9 @@ async function playRound(n: number, play: { readonly [K in keyof Round]: () => P
     async () => void (done.same = await play.same()),
     async () => void (done.bare = await play.bare()),
   ]
-  for (let i = 0; i < parts.length; i += 1) {
+  for (const which of ORDERS[n % ORDERS.length] ?? []) {
     await calm()
-    await parts[(i + n) % parts.length]?.()
+    await parts[which]?.()
   }
   return done as Round
 }
