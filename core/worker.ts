@@ -22,7 +22,8 @@ import type { OpenProject, Projects } from './projects.ts'
 import type { Settings } from './settings.ts'
 import type { Fence } from './store/store.ts'
 import { DRIVEN_STATUSES, isDriven } from './ticket.ts'
-import type { DrivenTicket, StartedTicket } from './ticket.ts'
+import type { DrivenTicket, StartedTicket, Ticket } from './ticket.ts'
+import { ticketPages } from './ticket-pages.ts'
 import type { Workspace } from './workspace/index.ts'
 
 export interface WorkerEnv {
@@ -194,14 +195,17 @@ export class Worker {
     const { by } = await this.#env.pauses.of(project)
     const openTurns = new Set((await store.openTurns()).map((t) => t.ticketId))
     let started = 0
-    for (const ticket of await store.listTickets({ status: DRIVEN_STATUSES })) {
-      await this.#env.pauses.show(project, ticket, by(ticket))
-      if (!isDriven(ticket) || this.#runs.has(ticket.id) || this.#ticketPlaces.free === 0) continue
+    const wanted = (ticket: Ticket): boolean => {
+      const openTurn = openTurns.has(ticket.id)
+      if (!isDriven(ticket) || this.#runs.has(ticket.id) || this.#ticketPlaces.free === 0) return false
       // A turn that is under way is seen to its end.
-      if (by(ticket) !== null && !openTurns.has(ticket.id)) continue
-      if (!mayRun(ticket, { ...facts, openTurn: openTurns.has(ticket.id) })) continue
-      if (await this.#locked(ticket.id, () => this.#start(project, ticket.id))) started += 1
+      return (by(ticket) === null || openTurn) && mayRun(ticket, { ...facts, openTurn })
     }
+    for await (const page of ticketPages(store, { status: DRIVEN_STATUSES }))
+      for (const ticket of page) {
+        await this.#env.pauses.show(project, ticket, by(ticket))
+        if (wanted(ticket) && (await this.#locked(ticket.id, () => this.#start(project, ticket.id)))) started += 1
+      }
     return started
   }
 

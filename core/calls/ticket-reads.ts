@@ -3,6 +3,7 @@ import { fail, messageOf } from '../errors.ts'
 import type { PartialFailure, TicketCalls, TicketView } from '../kernel-api.ts'
 import { worktreePath } from '../projects.ts'
 import type { OpenProject, Projects } from '../projects.ts'
+import { ticketPages } from '../ticket-pages.ts'
 import { isDraft } from '../ticket.ts'
 import type { Ticket, TicketStatus } from '../ticket.ts'
 import { artifactHead, artifactView, ticketView, turnView } from '../views.ts'
@@ -99,7 +100,8 @@ async function bounded(
       )
       timer.signal.addEventListener('abort', () => clearTimeout(id), { once: true })
     })
-    return await Promise.race([project.store.listTickets({ ...rest, ...(status === undefined ? {} : { status: [status] }) }), late])
+    const pages = ticketPages(project.store, { ...rest, ...(status === undefined ? {} : { status: [status] }) })
+    return await Promise.race([allOf(pages), late])
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'INTERNAL'
     errors.push({ projectId: project.record.id, code, message: messageOf(error) })
@@ -107,6 +109,12 @@ async function bounded(
   } finally {
     timer.abort()
   }
+}
+
+async function allOf(pages: AsyncIterable<readonly Ticket[]>): Promise<readonly Ticket[]> {
+  const all: Ticket[] = []
+  for await (const page of pages) all.push(...page)
+  return all
 }
 
 function cursorAfter(chosen: readonly OpenProject[], last: TicketView | undefined): string {
