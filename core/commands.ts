@@ -1,11 +1,13 @@
 /** A person's stored writes, carried out by the driver in the transaction that acts. */
 import type { Form, Json, Note } from '#plugins/contract'
+import { carryOutEdit } from './edits.ts'
+import type { EditPayload } from './edits.ts'
 import { closeAttempt } from './close-attempt.ts'
 import type { Driving } from './driving.ts'
 import { rowOf } from './pipeline.ts'
 import type { CommandRecord } from './store/records.ts'
-import { isBlocked, isDraft, isFinal } from './ticket.ts'
-import type { BlockedTicket, Ticket } from './ticket.ts'
+import { isBlocked, isDraft, isFinal, isStarted } from './ticket.ts'
+import type { BlockedTicket, StartedTicket, Ticket } from './ticket.ts'
 import { settlementOf } from './turns/answer.ts'
 import { adoptedAnswer } from './turns/adopt.ts'
 import type { GatePayload } from './verbs/waiting-verbs.ts'
@@ -17,6 +19,8 @@ export interface CommandEnv {
   readonly driving: Driving
   /** Commits what is in the ticket's worktree to its branch, before another ticket gets the execution lease. */
   readonly commitTree: (ticket: BlockedTicket) => Promise<void>
+  /** Takes back what is in the worktree and not committed. */
+  readonly resetTree: (ticket: StartedTicket) => Promise<void>
 }
 
 export async function carryOut(env: CommandEnv, ticket: Ticket, command: CommandRecord): Promise<void> {
@@ -32,6 +36,8 @@ export async function carryOut(env: CommandEnv, ticket: Ticket, command: Command
       return isBlocked(ticket) ? goOn(env, ticket, command) : drop(env, command, 'the ticket is not blocked any more')
     case 'release':
       return isBlocked(ticket) ? release(env, ticket, command) : drop(env, command, 'the ticket is not blocked any more')
+    case 'edit':
+      return isStarted(ticket) ? edit(env, ticket, command) : drop(env, command, 'the ticket was not started')
     case 'resolve_turn':
       return isBlocked(ticket) ? resolveTurn(env, ticket, command) : drop(env, command, 'the ticket is not blocked any more')
   }
@@ -50,6 +56,12 @@ async function decide(env: CommandEnv, ticket: Ticket, command: CommandRecord): 
   const decision = { action, payload, ...(sha256 === null ? {} : { sha256 }) }
   const at = { phase: entry.phase, attempt: entry.attempt, at: clock.now() }
   await store.decideGate(fence, { ...at, gateId: entry.id, name: step, decision, approves, consume: command.actionId })
+}
+
+async function edit(env: CommandEnv, ticket: StartedTicket, command: CommandRecord): Promise<void> {
+  const { actionId, target, payload } = command
+  const done = await carryOutEdit(env, ticket, { kind: target ?? '', actionId, payload: payload as EditPayload })
+  if (!done) await drop(env, command, 'the document is another one by now')
 }
 
 export const approvesArtifact = (form: Form, action: string): boolean => form.actions.find((a) => a.id === action)?.approves === true

@@ -79,7 +79,8 @@ const ERRORS = {
   COMMAND_FAILED: say('precondition', (d) => `\`${d.command}\` ended with ${d.exit}:\n${d.output}`, 'Mend what it says, then Retry.'),
   // -- context
   CONTEXT_OVER_BUDGET: say('precondition', (d) => `The context of ${d.phase} needs ${d.tokens} tokens; the budget is ${d.limit}.`, 'Raise limits.contextTokens, or shorten the documents the phase is about.'),
-  // -- gates, questions
+  // -- gates, questions, edits
+  ARTIFACT_NOT_APPROVED: say('precondition', (d) => `${d.kind} of ${d.ticketId} is not approved, nor decided on now.`, 'Wait for its gate, where it can be edited; what nobody approved is the work of a phase.'),
   GATE_UNKNOWN: say('not_found', (d) => `${d.ticketId} has no gate ${d.gateId}.`, 'List what waits with inbox.list.'),
   GATE_CLOSED: say('conflict', (d) => `Gate ${d.gateId} was already decided.`, 'Read the ticket again.'),
   GATE_ACTION_UNKNOWN: say('bad_input', (d) => `Gate ${d.gateId} has no action ${d.action}.`, (d) => `Possible: ${d.known}.`),

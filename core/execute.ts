@@ -121,7 +121,7 @@ async function advance(
     phase: next.phase,
     attempt: Math.max(0, ...past.map((a) => a.attempt)) + 1,
     label: next.label,
-    visits: past.filter((a) => a.reason === 'entered' && a.counted).length + 1,
+    visits: past.filter((a) => a.reason !== 'reattempt' && a.counted).length + 1,
   }
   const from = { phase: ticket.phase, attempt: ticket.attempt }
   await store.advance(fence, { from, outcome: end.outcome, to, ...(end.output ? { output: end.output } : {}), at: clock.now() })

@@ -98,6 +98,23 @@ export type ArtifactView = Pick<ArtifactRecord, 'kind' | 'phase' | 'attempt' | '
   readonly void?: boolean
 }
 
+/** What an edit of a document would do. */
+export interface EditPreview {
+  readonly kind: string
+  /** Of what is there now. */
+  readonly contentSha256: string
+  /** False: the content is the same, and nothing would happen. */
+  readonly changes: boolean
+  /** Where the ticket would go on; null: where it is. */
+  readonly back: { readonly phase: string; readonly label: string } | null
+  /** Documents that would be read no more; an approval of one is void with it. */
+  readonly voids: readonly Omit<ArtifactView, 'content'>[]
+  /** Attempts that would count no more. */
+  readonly archives: readonly { readonly phase: string; readonly attempt: number }[]
+  /** Turns under way that would be aborted. */
+  readonly stops: number
+}
+
 export interface QuestionView {
   readonly requestId: string
   readonly ticketId: string

@@ -1,6 +1,6 @@
 /** The calls about tickets. See `kernel-api.ts` for the rules of all calls. */
 import type { Item, Json, ModelRef } from '#plugins/contract'
-import type { ArtifactView, PartialFailure, TicketCosts, TicketView, TurnView } from './kernel-api.ts'
+import type { ArtifactView, EditPreview, PartialFailure, TicketCosts, TicketView, TurnView } from './kernel-api.ts'
 import type { AttemptRecord, ErrorRecord, LeaseRecord, SessionRecord } from './store/records.ts'
 import type { BranchEnd, TicketStatus } from './ticket.ts'
 
@@ -65,6 +65,13 @@ export interface TicketCalls {
   /** A blocked holder gives the execution lease away. */
   release(input: Acting): Promise<TicketView>
   submitGate(input: GateSubmission): Promise<TicketView>
+  /**
+   * A person's own revision of an approved document. What was made from it is void, and the ticket goes back to the first phase that
+   * has to run again. The same content does nothing; another hash than the newest is a conflict; at an open gate it is that gate's decision.
+   */
+  editArtifact(input: Acting & { kind: string; content: string; expectedContentSha256: string }): Promise<TicketView>
+  /** What an edit would do, before it is done. Without `content`: one to another content. */
+  previewEdit(input: { ticketId: string; kind: string; content?: string | undefined }): Promise<EditPreview>
   /** It finishes the turn that is under way and begins nothing new, until it is resumed. No change when it is so already. */
   pause(input: Acting): Promise<TicketView>
   resume(input: Acting): Promise<TicketView>

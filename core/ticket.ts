@@ -98,6 +98,8 @@ export const CHANGES = {
   block: { from: ['running', 'waiting'], to: 'blocked' },
   retry: { from: ['blocked'], to: 'running' },
   continue: { from: ['blocked'], to: 'running' },
+  /** A document it builds on was edited: it goes on at the first phase that has to run again. */
+  edit: { from: ['running', 'waiting', 'blocked'], to: 'running' },
   complete: { from: ['running', 'waiting'], to: 'completed' },
   cancel: { from: ['draft', 'running', 'waiting', 'blocked'], to: 'canceled' },
 } as const satisfies Record<string, { readonly from: readonly TicketStatus[]; readonly to: TicketStatus }>

@@ -115,12 +115,18 @@ export class Worker {
         // A decision goes to a run that waits for it; every other command takes the ticket out of the run's hands.
         if (command.kind !== 'decide') await this.#endRun(ticketId)
         const ticket = await project.store.getTicket(ticketId)
+        const resetTree = async (held: StartedTicket): Promise<void> => {
+          const workspace = this.#env.workspaceOf(project, held)
+          await workspace.ensure()
+          await workspace.reset(await workspace.head())
+        }
         const commitTree = async (held: StartedTicket): Promise<void> => {
           await this.#env
             .workspaceOf(project, held)
             .commit({ message: `wip(${held.id}): released`, key: `${held.id}/release/${command.actionId}` })
         }
-        if (ticket) await carryOut({ driving: this.#driving(project, fence, new AbortController().signal), commitTree }, ticket, command)
+        const driving = this.#driving(project, fence, new AbortController().signal)
+        if (ticket) await carryOut({ driving, commitTree, resetTree }, ticket, command)
       }
       this.nudge()
       return commands.length

@@ -32,7 +32,10 @@ export default work<Result>({
     tag: 'EXECUTION_SETUP_RESULT',
     example: { status: 'ready', summary: 'What was done.', tools: [] },
   },
-  items: (phase) => Promise.resolve([{ id: '@set-up', title: `Set-up of ${phase.ticket.id}`, priority: 1, blockedBy: [], data: null }]),
+  async items(phase) {
+    const data = { plan: (await phase.read('execution_setup_plan'))?.sha256 ?? null }
+    return [{ id: '@set-up', title: `Set-up of ${phase.ticket.id}`, priority: 1, blockedBy: [], data }]
+  },
   async verify(phase, { value, name }): Promise<Verification> {
     if (value.status === 'blocked') return { ok: false, feedback: `You reported blocked: ${value.summary}` }
     const { probes, receipts } = await probe(phase, name)

@@ -42,7 +42,9 @@ export default work<FinalTest>({
     // Whoever sends the change back (the base moved on, a person's check failed) raises the round: it is proven anew.
     const { round = 1, reason = null } = (parse((await phase.read('final_test_round'))?.content ?? '') ?? {}) as Round
     const id = round === 1 ? '@final-test' : `@final-test-${round}`
-    return [{ id, title: `Final test of ${phase.ticket.id}`, priority: 1, blockedBy: [], data: reason === null ? null : { reason } }]
+    const plan = (await phase.read('beads'))?.sha256 ?? null
+    const data = { ...(reason === null ? {} : { reason }), ...(plan === null ? {} : { plan }) }
+    return [{ id, title: `Final test of ${phase.ticket.id}`, priority: 1, blockedBy: [], data }]
   },
   async verify(phase, { value, name }) {
     const results: ExecResult[] = []

@@ -185,4 +185,5 @@ export interface Item {
   readonly notes: readonly Note[]
   readonly data: Json
 }
-export type ItemPatch = Partial<Omit<Item, 'id'>>
+/** `startCommit` null: it begins anew where the tree is then. */
+export type ItemPatch = Partial<Omit<Item, 'id' | 'startCommit'>> & { readonly startCommit?: string | null }

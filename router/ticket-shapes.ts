@@ -9,6 +9,7 @@ import {
   WAITING_FOR,
   type ArtifactView,
   type DeletedTicket,
+  type EditPreview,
   type Kernel,
   type TicketView,
   type TurnView,
@@ -57,6 +58,16 @@ const artifact = {
 }
 export const ArtifactHead = reply<ArtifactHead>(artifact)
 export const Artifact = reply<ArtifactView>({ ...artifact, content: v.string() })
+
+export const Preview = reply<EditPreview>({
+  kind: v.string(),
+  contentSha256: v.string(),
+  changes: v.boolean(),
+  back: orNull(v.object({ phase: v.string(), label: v.string() })),
+  voids: v.array(v.object(artifact)),
+  archives: v.array(v.object({ phase: v.string(), attempt: v.number() })),
+  stops: v.number(),
+})
 
 const Model = v.object({ provider: v.string(), model: v.string(), variant: some(v.string()), agent: some(v.string()) })
 const Slot = v.object({

@@ -12,13 +12,14 @@ import {
   OfTicket,
   Priority,
   reply,
+  Sha256,
   ShortText,
   some,
   Title,
   Version,
 } from './shapes.ts'
 import { Costs } from './money-shapes.ts'
-import { Artifact, ArtifactHead, Attempt, Bead, Deleted, Diff, ErrorOccurrence, Session, Ticket, Turn } from './ticket-shapes.ts'
+import { Artifact, ArtifactHead, Attempt, Bead, Deleted, Diff, ErrorOccurrence, Preview, Session, Ticket, Turn } from './ticket-shapes.ts'
 import { procedure, router } from './trpc.ts'
 
 type Page = Awaited<ReturnType<Kernel['tickets']['list']>>
@@ -27,6 +28,7 @@ const of = procedure.input(v.object(Acting))
 const edit = { title: some(Title), description: some(LongText), priority: some(Priority), pipeline: some(Id), models: some(Models) }
 const List = v.object({ projectId: some(Id), status: some(v.picklist(TICKET_STATUSES)), cursor: some(Id), limit: some(Limit) })
 const Tickets = reply<Page>({ items: v.array(Ticket), nextCursor: some(v.string()), errors: Failures })
+const Document = v.pipe(v.string(), v.minLength(1, 'must not be empty'), v.maxLength(1_000_000))
 const MAX_DIFF_CHARS = 2_000_000
 
 export const ticketsRouter = router({
@@ -65,6 +67,14 @@ export const ticketsRouter = router({
     .output(Deleted)
     .mutation(({ ctx, input }) => ctx.kernel.tickets.delete(input)),
   ...gateShorthands,
+  editArtifact: procedure
+    .input(v.object({ ...Acting, kind: Id, content: Document, expectedContentSha256: Sha256 }))
+    .output(Ticket)
+    .mutation(({ ctx, input }) => ctx.kernel.tickets.editArtifact(input)),
+  previewEdit: procedure
+    .input(v.object({ ...OfTicket, kind: Id, content: some(Document) }))
+    .output(Preview)
+    .query(({ ctx, input }) => ctx.kernel.tickets.previewEdit(input)),
 
   artifacts: of.output(listOf(ArtifactHead)).query(({ ctx, input }) => ctx.kernel.tickets.artifacts(input.ticketId)),
   artifact: procedure

@@ -83,13 +83,22 @@ function checkResults({ form, payload, action }: Submitted): void {
 // ---------------------------------------------------------------------------------------------------------- edit
 
 /** By the schema of the phase in the ticket's own table that makes the artifact; the last one before the gate, when several do. */
-async function checkEdit(registry: Registry, { pinned, phase }: StartedTicket, { form, payload }: Submitted): Promise<void> {
-  const { content } = read(v.object({ content: v.pipe(v.string(), v.minLength(1), v.maxLength(1_000_000)) }), payload)
+async function checkEdit(registry: Registry, ticket: StartedTicket, { form, payload }: Submitted): Promise<void> {
+  const { content } = read(Edited, payload)
+  await checkDocument(registry, ticket, { before: ticket.phase, artifact: form.artifact, content })
+}
+const Edited = v.object({ content: v.pipe(v.string(), v.minLength(1), v.maxLength(1_000_000)) })
+
+export async function checkDocument(
+  registry: Registry,
+  { pinned }: StartedTicket,
+  { before, artifact, content }: { before: string; artifact: string | undefined; content: string },
+): Promise<void> {
   const rows = pinned.rows.slice(
     0,
-    pinned.rows.findIndex((r) => r.phase === phase),
+    pinned.rows.findIndex((r) => r.phase === before),
   )
-  const maker = rows.map((r) => registry.phases.get(r.phase)).findLast((plugin) => plugin?.artifact === form.artifact)
+  const maker = rows.map((r) => registry.phases.get(r.phase)).findLast((plugin) => plugin?.artifact === artifact)
   if (!maker) return
   const result = await maker.output.schema['~standard'].validate(parsed(content))
   const [issue] = result.issues ?? []

@@ -202,6 +202,21 @@ export const EVENTS = {
   'gate.decided': of('A person decided.', { ...phase, gateId: text, action: text, sha256: orNull(text) }),
   'gate.closed': of('A gate is void.', { gateId: text, reason: text }),
   'artifact.saved': of('A revision of a document is stored.', { ...phase, kind: text, revision: number, sha256: text, bytes: number }),
+  'artifact.edited': of('A person edited an approved document: it goes on at `back` (null: where it is), and `archives` count no more.', {
+    kind: text,
+    sha256: text,
+    was: text,
+    back: orNull(text),
+    archives: list(v.object(phase)),
+    actionId: text,
+  }),
+  'artifact.voided': of('A document is read no more, and an approval of it is void: what it was made from was edited.', {
+    ...phase,
+    kind: text,
+    revision: number,
+    sha256: text,
+    approved: v.boolean(),
+  }),
   'item.changed': of('A bead (a unit of work) changed.', { id: text, title: text, state: text, iteration: number, commit: orNull(text) }),
   'step.recorded': of('A named effect of a phase is done and recorded.', { ...phase, name: text }),
   'command.finished': of('A command of the project ended; `cut` when only the end of its output is here.', {

@@ -51,7 +51,8 @@ export interface InboxVerbs {
   /**
    * Stores a person's write. The same actionId again with the same content: returns the first (nothing happens twice);
    * with other content: ACTION_CONSUMED. `gate`: the entry must be open and undecided (GATE_CLOSED), and when `sha256` is
-   * given the gate's artifact kind must still have it as newest (GATE_HASH_STALE with both hashes).
+   * given the gate's artifact kind must still have it as newest (GATE_HASH_STALE with both hashes). `edit` is the same for a document
+   * that `target` names, of which no other edit may be pending (TICKET_MOVED).
    */
   submitCommand(
     input: At & {
@@ -61,6 +62,7 @@ export interface InboxVerbs {
       target: string | null
       payload: Json
       gate?: { artifact: string | null; sha256: string | null }
+      edit?: { sha256: string }
     },
   ): Promise<CommandRecord>
   /** Done, where the act itself has no verb that consumes (release). */

@@ -31,11 +31,12 @@ export interface Slot {
 }
 
 export interface AttemptRecord extends PhaseAt {
-  readonly reason: 'entered' | 'reattempt' | 'retry'
+  /** `edit`: taken back here, since a document it builds on was edited. */
+  readonly reason: 'entered' | 'reattempt' | 'retry' | 'edit'
   readonly state: 'active' | 'done' | 'failed' | 'archived'
   readonly outcome: string | null
   readonly failure: { readonly kind: string; readonly code: string; readonly message: string } | null
-  /** False once a manual Retry began the count anew. */
+  /** False once a manual Retry or an upstream edit began the count anew. */
   readonly counted: boolean
   readonly startedAt: number
   readonly endedAt: number | null
@@ -191,14 +192,14 @@ export interface InboxRecord {
   readonly closedAt: number | null
 }
 
-export const COMMAND_KINDS = ['decide', 'cancel', 'retry', 'continue', 'resolve_turn', 'release'] as const
+export const COMMAND_KINDS = ['decide', 'cancel', 'retry', 'continue', 'resolve_turn', 'release', 'edit'] as const
 export type CommandKind = (typeof COMMAND_KINDS)[number]
 /** A person's write: accepted by any server, consumed by the driver in the transaction that acts. */
 export interface CommandRecord {
   readonly actionId: string
   readonly ticketId: string
   readonly kind: CommandKind
-  /** The gate or turn it is about. */
+  /** The gate, turn or kind of document it is about. */
   readonly target: string | null
   readonly payload: Json
   readonly state: 'pending' | 'consumed' | 'dropped'

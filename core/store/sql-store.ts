@@ -13,6 +13,7 @@ import { appStore } from './sql/app.ts'
 import { artifactVerbs } from './sql/artifacts.ts'
 import type { Announcement, Context } from './sql/batch.ts'
 import { commandVerbs } from './sql/commands.ts'
+import { editVerbs } from './sql/edits.ts'
 import { eventVerbs } from './sql/events.ts'
 import { inboxVerbs } from './sql/inbox.ts'
 import { itemVerbs } from './sql/items.ts'
@@ -120,6 +121,7 @@ function projectStore(options: FileStoreOptions, { database, epoch, identity, pa
     ...journalVerbs(context),
     ...itemVerbs(context),
     ...artifactVerbs(context),
+    ...editVerbs(context),
     ...sessionVerbs(context),
     ...turnVerbs(context),
     ...inboxVerbs(context),

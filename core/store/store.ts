@@ -168,9 +168,26 @@ export interface JournalVerbs {
 }
 
 export interface ArtifactVerbs {
-  /** Immutable; the revision is max + 1 of (ticket, kind). Same content as the newest revision of this phase and attempt: returns that one. Event `artifact.saved`. */
+  /** Not for an archived attempt. Immutable; the revision is max + 1 of (ticket, kind). Same content as the newest revision of this phase and attempt: returns that one. Event `artifact.saved`. */
   saveArtifact(fence: Fence, input: At & PhaseAt & NewArtifact): Promise<ArtifactRecord>
-  /** Newest first match. */
+  /**
+   * CHANGES.edit: a person's own revision of an approved document, approved by the same act. Guarded: `edited.sha256` is its newest.
+   * `voids` (artifact ids) are read no more, `archives` count no more. With `to` the ticket goes on there: inbox and errors are closed,
+   * sessions abandoned, unfinished items begin anew. Events `artifact.saved`, `artifact.edited`, `artifact.voided`.
+   */
+  editArtifact(
+    fence: Fence,
+    input: At & {
+      from: PhaseAt
+      to: (PhaseAt & { label: string; exclusive: boolean }) | null
+      artifact: NewArtifact
+      edited: PhaseAt & { sha256: string }
+      voids: readonly string[]
+      archives: readonly PhaseAt[]
+      consume: string
+    },
+  ): Promise<Ticket>
+  /** Newest first match; void ones only by their `revision`. */
   artifact(ticketId: string, query: { kind: string; phase?: string; attempt?: number; revision?: number }): Promise<ArtifactRecord | null>
   /** Without contents. */
   artifacts(ticketId: string): Promise<readonly Omit<ArtifactRecord, 'content'>[]>

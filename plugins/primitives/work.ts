@@ -3,6 +3,7 @@
  * What the model claims counts for nothing until `verify` ran. Finished items stay finished over attempts.
  */
 import type { FailureKind, Item, ItemPatch, Json, Note, OutputSpec, PhasePlugin, PhaseRun, PromptOptions, Turned } from '../contract.ts'
+import { canonical } from '../canonical.ts'
 import { definePhase } from '../define.ts'
 import type { PhaseDefinition } from '../define.ts'
 import { GiveUp, PromptFailed } from '../errors.ts'
@@ -19,7 +20,7 @@ export type Verification = { readonly ok: true } | { readonly ok: false; readonl
 
 export interface WorkPhase<Out> extends Omit<PhaseDefinition<Out>, 'outcomes' | 'primitive' | 'run'> {
   readonly output: OutputSpec<Out>
-  /** What there is to do. Items that exist already are left as they are. */
+  /** What there is to do. An item whose `data` is another one than before is done anew; any other stays as far as it is. */
   items(phase: PhaseRun): Promise<readonly ItemSeed[]>
   /** Runs what proves the work; `name` is unique in the attempt and prefixes the names of its verbs. */
   verify(phase: PhaseRun, work: Worked<Out>): Promise<Verification>
@@ -63,9 +64,19 @@ export const work = <Out>(definition: WorkPhase<Out>): PhasePlugin<Out> =>
   })
 
 async function seedItems(phase: PhaseRun, seeds: readonly ItemSeed[]): Promise<void> {
-  const known = new Set((await phase.items.list()).map((item) => item.id))
-  for (const { id, ...seed } of seeds) if (!known.has(id)) await phase.items.put(id, { ...seed, state: 'pending', iteration: 1, notes: [] })
+  const known = new Map((await phase.items.list()).map((item) => [item.id, item]))
+  for (const { id, ...seed } of seeds) {
+    const before = known.get(id)
+    if (!before) await phase.items.put(id, { ...seed, state: 'pending', iteration: 1, notes: [] })
+    else if (canonical(before.data) !== canonical(seed.data)) {
+      // On top of what was done for the old plan: the tree may hold later work by now.
+      await phase.items.put(id, { ...seed, state: 'pending', iteration: before.iteration + 1, startCommit: null, notes: [] })
+    } else if (!sameOrder(before, seed)) await phase.items.put(id, { priority: seed.priority, blockedBy: seed.blockedBy })
+  }
 }
+
+const sameOrder = (a: Pick<ItemSeed, 'priority' | 'blockedBy'>, b: Pick<ItemSeed, 'priority' | 'blockedBy'>): boolean =>
+  a.priority === b.priority && canonical(a.blockedBy) === canonical(b.blockedBy)
 
 async function workItem<Out>(phase: PhaseRun, definition: WorkPhase<Out>, item: Item): Promise<void> {
   const limit = phase.settings['limits.iterations'] as number | null
@@ -100,7 +111,7 @@ async function workItem<Out>(phase: PhaseRun, definition: WorkPhase<Out>, item: 
   }
 }
 
-async function put(phase: PhaseRun, item: Item, patch: ItemPatch): Promise<Item> {
+async function put(phase: PhaseRun, item: Item, patch: ItemPatch & Partial<Item>): Promise<Item> {
   await phase.items.put(item.id, patch)
   return { ...item, ...patch }
 }

@@ -47,16 +47,7 @@ export function notJson(value: unknown, path = '$'): string | null {
   return entries.map(([at, v]) => notJson(v, at)).find((problem) => problem !== null) ?? null
 }
 
-/** Keys sorted, `undefined` left out: equal values have equal text. */
-export function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
-  const entries = Object.entries(value).filter(([, v]) => v !== undefined && typeof v !== 'function')
-  return `{${entries
-    .toSorted(([a], [b]) => (a < b ? -1 : 1))
-    .map(([k, v]) => `${JSON.stringify(k)}:${canonical(v)}`)
-    .join(',')}}`
-}
+export { canonical } from '../canonical.ts'
 
 export const copyOf = <T>(value: T): T => JSON.parse(JSON.stringify(value ?? null)) as T
 export const toJson = (value: unknown): Json => copyOf(value) as Json

@@ -61,7 +61,9 @@ export class TestWorld {
   }
 
   put(id: string, patch: ItemPatch): void {
-    this.items.set(id, { ...BLANK, ...this.items.get(id), ...copyOf(patch), id })
+    const { startCommit: known, ...before } = this.items.get(id) ?? { ...BLANK, id }
+    const { startCommit = known, ...changes } = copyOf(patch)
+    this.items.set(id, { ...before, ...changes, ...(startCommit === undefined || startCommit === null ? {} : { startCommit }) })
   }
 
   head(): string {

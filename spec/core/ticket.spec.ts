@@ -13,6 +13,7 @@ const LEGAL: Readonly<Record<TicketChange, readonly TicketStatus[]>> = {
   block: ['running', 'waiting'],
   retry: ['blocked'],
   continue: ['blocked'],
+  edit: ['running', 'waiting', 'blocked'],
   complete: ['running', 'waiting'],
   cancel: ['draft', 'running', 'waiting', 'blocked'],
 }

@@ -42,6 +42,7 @@ const WRITES: Record<KillableVerb, boolean> = {
   addPhaseNote: true,
   phaseNotes: false,
   saveArtifact: true,
+  editArtifact: true,
   artifact: false,
   artifacts: false,
   claimSlot: true,

@@ -8,6 +8,7 @@ import { runWithCrash } from './quick-crash.ts'
 const ELSEWHERE = new Set([
   ...[
     'editTicket',
+    'editArtifact',
     'reattempt',
     'block',
     'retryTicket',

@@ -55,12 +55,22 @@ describe('CODING', (it) => {
   it('keeps a report about another bead from counting, and finished beads from being done again', async () => {
     const wrong = await work([bead('a')], { answers: () => done('b'), settings: { 'limits.iterations': 1 } })
     assert.match(String(wrong.error), /You reported on the bead b; this one is a/)
-    const item = { id: 'a', title: 'A', state: 'done', priority: 1, blockedBy: [], iteration: 1, notes: [], data: null } as const
+    const item = { id: 'a', title: 'A', state: 'done', priority: 1, blockedBy: [], iteration: 1, notes: [], data: bead('a') } as const
     const rest = await work([bead('a'), bead('b', 'a')], { items: [item] })
     assert.equal(
       rest.prompts.map((p) => p.name),
       ['b:1'],
     )
+  })
+  it('does a finished bead anew, from where the tree is, when its plan is another one by now', async () => {
+    const old = { ...bead('a'), title: 'Do it otherwise' }
+    const item = { id: 'a', title: 'A', state: 'done', priority: 1, blockedBy: [], iteration: 1, startCommit: 'old', notes: [] } as const
+    const report = await work([bead('a')], { items: [{ ...item, data: old }] })
+    assert.equal(
+      report.prompts.map((p) => p.name),
+      ['a:2'],
+    )
+    assert.equal([report.items[0]?.startCommit, report.items[0]?.title, report.violations], ['base', 'Do a', []])
   })
   it('does not use up an iteration for what the provider did', async () => {
     const report = await work([bead('a')], { answers: () => failed('failed', { kind: 'provider' }) })
@@ -69,7 +79,7 @@ describe('CODING', (it) => {
   })
   it('gives up on a plan that is none, and on failed dependencies, with the ids', async () => {
     assert.match(String((await testPhase(coding, { artifacts: { beads: 'nothing' } })).error), /not a list of beads/)
-    const broken = { id: 'a', title: 'A', state: 'error', priority: 1, blockedBy: [], iteration: 1, notes: [], data: null } as const
+    const broken = { id: 'a', title: 'A', state: 'error', priority: 1, blockedBy: [], iteration: 1, notes: [], data: bead('a') } as const
     assert.match(String((await work([bead('a'), bead('b', 'a')], { items: [broken] })).error), /a \(failed\); b \(waits for a\)/)
   })
   it('does not count an iteration that OpenCode cut off, and gives up only after its limit of real ones', async () => {

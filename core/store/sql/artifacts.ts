@@ -1,15 +1,16 @@
 /** Immutable revisions of documents. */
 import type { ArtifactRecord, PhaseAt } from '../records.ts'
 import type { ArtifactVerbs, NewArtifact } from '../store.ts'
-import { fencedBatch, type Batch, type Context } from './batch.ts'
+import { fencedBatch, guardLive, type Batch, type Context } from './batch.ts'
 import { toArtifact, toArtifactHead } from './decode.ts'
 
 const OF_PHASE = 'ticket_id = :ticketId AND kind = :artifactKind AND phase = :ofPhase AND attempt = :ofAttempt'
 const NEWEST = `SELECT * FROM artifacts WHERE ${OF_PHASE} ORDER BY revision DESC LIMIT 1`
 
-export const artifactVerbs = (context: Context): ArtifactVerbs => ({
+export const artifactVerbs = (context: Context): Omit<ArtifactVerbs, 'editArtifact'> => ({
   saveArtifact: async (fence, input) => {
-    const batch = fencedBatch(context, 'saveArtifact', { fence, args: { at: input.at } })
+    const batch = fencedBatch(context, 'saveArtifact', { fence, args: { at: input.at, phase: input.phase, attempt: input.attempt } })
+    guardLive(batch)
     saveArtifact(batch, input, input)
     const row = await batch.run(NEWEST, phaseArgs(input, input)).commitRow('artifact')
     return toArtifact(row)
@@ -23,13 +24,16 @@ export const artifactVerbs = (context: Context): ArtifactVerbs => ({
 })
 
 /** A revision, unless the newest of this phase and attempt says the same. */
-export function saveArtifact(batch: Batch, at: PhaseAt, artifact: NewArtifact): Batch {
+export const saveArtifact = (batch: Batch, at: PhaseAt, artifact: NewArtifact): Batch =>
+  insertArtifact(batch, at, artifact, `:sha256 IS NOT (SELECT sha256 FROM artifacts WHERE ${OF_PHASE} ORDER BY revision DESC LIMIT 1)`)
+
+export function insertArtifact(batch: Batch, at: PhaseAt, artifact: NewArtifact, when = '1'): Batch {
   const args = { ...phaseArgs(at, artifact), artifactId: artifact.id, content: artifact.content, sha256: artifact.sha256 }
   batch.run(
     `INSERT INTO artifacts (id, ticket_id, kind, revision, phase, attempt, content, sha256, derived_from, created_at)
      SELECT :artifactId, :ticketId, :artifactKind, COALESCE((SELECT MAX(revision) FROM artifacts WHERE ticket_id = :ticketId AND kind = :artifactKind), 0) + 1,
        :ofPhase, :ofAttempt, :content, :sha256, :derivedFrom, :at
-     WHERE :sha256 IS NOT (SELECT sha256 FROM artifacts WHERE ${OF_PHASE} ORDER BY revision DESC LIMIT 1)`,
+     WHERE ${when}`,
     { ...args, derivedFrom: JSON.stringify(artifact.derivedFrom) },
   )
   return batch.appendEach('artifact.saved', {

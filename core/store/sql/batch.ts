@@ -177,6 +177,13 @@ export const guardAnyStatus = (batch: Batch, what: string, statuses: readonly Ti
 export const guardPhase = (batch: Batch): Batch =>
   batch.guard('phase and attempt', 'SELECT phase = :phase AND attempt = :attempt FROM tickets WHERE id = :ticketId')
 
+/** Late results of an attempt (`:phase`, `:attempt`) that was archived are dropped. */
+export const guardLive = (batch: Batch): Batch =>
+  batch.guard(
+    'an attempt that is not archived',
+    "NOT EXISTS (SELECT 1 FROM attempts WHERE ticket_id = :ticketId AND phase = :phase AND attempt = :attempt AND state = 'archived')",
+  )
+
 export const guardKnown = (batch: Batch, ticketId: string): Batch =>
   batch.guard(() => fail('TICKET_UNKNOWN', { ticketId }), 'EXISTS (SELECT 1 FROM tickets WHERE id = :ticketId AND deleted_at IS NULL)')
 

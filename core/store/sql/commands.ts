@@ -5,6 +5,7 @@ import type { CommandRecord } from '../records.ts'
 import type { InboxVerbs } from '../store.ts'
 import { Batch, fencedBatch, guardKnown, type Context } from './batch.ts'
 import { encode, toCommand } from './decode.ts'
+import { NEWEST_LIVE } from './edits.ts'
 import { GATE } from './status.ts'
 
 type Verbs = Pick<InboxVerbs, 'submitCommand' | 'consumeCommand' | 'dropCommand' | 'pendingCommands' | 'command'>
@@ -40,13 +41,14 @@ const SAME = 'action_id = :actionId AND ticket_id = :ticketId AND kind = :kind A
 const REPEATED = `EXISTS (SELECT 1 FROM commands WHERE ${SAME})`
 
 async function submitCommand(context: Context, input: Submitted): Promise<CommandRecord> {
-  const { at, actionId, ticketId, kind, target, payload, gate } = input
+  const { at, actionId, ticketId, kind, target, payload, gate, edit } = input
   const batch = guardKnown(
     new Batch(context, 'submitCommand', { at, actionId, ticketId, kind, target, payload: encode(payload) }),
     ticketId,
   )
   batch.guard(() => fail('ACTION_CONSUMED', { actionId }), `${REPEATED} OR NOT EXISTS (SELECT 1 FROM commands WHERE action_id = :actionId)`)
   if (gate !== undefined) guardGate(context, batch, input)
+  if (edit !== undefined) guardEdit(context, batch, input)
   batch.append([event('ticket.command', { kind, actionId })], { when: `NOT ${REPEATED}` })
   batch.run(
     `INSERT INTO commands (action_id, ticket_id, kind, target, payload, state, at)
@@ -64,17 +66,32 @@ function guardGate(context: Context, batch: Batch, { ticketId, target, gate }: S
     { gateKind: GATE },
   )
   if (gate === undefined || gate.artifact === null || gate.sha256 === null) return
-  const args = { ticketId, artifact: gate.artifact }
-  const newest = 'SELECT sha256 FROM artifacts WHERE ticket_id = :ticketId AND kind = :artifact ORDER BY revision DESC LIMIT 1'
+  guardNewest(context, batch, { ticketId, gateId: target, artifact: gate.artifact, sha256: gate.sha256 })
+}
+
+/** One edit of a document at a time: the next one is of what this one makes of it. */
+function guardEdit(context: Context, batch: Batch, { ticketId, target, edit }: Submitted): void {
+  const pending = "SELECT 1 FROM commands WHERE ticket_id = :ticketId AND kind = :kind AND target = :target AND state = 'pending'"
+  batch.guard(() => fail('TICKET_MOVED', { ticketId }), `${REPEATED} OR NOT EXISTS (${pending})`)
+  if (edit && target !== null) guardNewest(context, batch, { ticketId, gateId: null, artifact: target, sha256: edit.sha256 })
+}
+
+function guardNewest(
+  context: Context,
+  batch: Batch,
+  { ticketId, gateId, artifact, sha256 }: { ticketId: string; gateId: string | null; artifact: string; sha256: string },
+): void {
+  const args = { ticketId, artifactKind: artifact }
+  const newest = NEWEST_LIVE('sha256')
   const stale = async (): Promise<LoopTroopError> => {
     const [row] = await context.database.all(newest, args)
     return fail('GATE_HASH_STALE', {
       ticketId,
-      gateId: target,
-      artifact: gate.artifact,
+      gateId,
+      artifact,
       current: row?.['sha256'] ?? null,
-      expected: gate.sha256,
+      expected: sha256,
     })
   }
-  batch.guard(stale, `${REPEATED} OR :expected IS (${newest})`, { ...args, expected: gate.sha256 })
+  batch.guard(stale, `${REPEATED} OR :expected IS (${newest})`, { ...args, expected: sha256 })
 }

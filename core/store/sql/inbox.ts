@@ -5,7 +5,7 @@ import { event } from '../../events/events.ts'
 import { CHANGES } from '../../ticket.ts'
 import type { InboxRecord, StepRecord } from '../records.ts'
 import type { Fence, InboxVerbs } from '../store.ts'
-import { Batch, fencedBatch, guardAnyStatus, guardKnown, type Context } from './batch.ts'
+import { Batch, fencedBatch, guardAnyStatus, guardKnown, guardLive, type Context } from './batch.ts'
 import { closeEntries } from './closing.ts'
 import { encode, encodeOrNull, toInbox, toStep } from './decode.ts'
 import { GATE, PERMISSION, QUESTION, waitForPerson, wakeFromPerson } from './status.ts'
@@ -59,7 +59,7 @@ async function list(context: Context, where: string, args: Record<string, string
 
 async function openGate(context: Context, fence: Fence, input: Input<'openGate'>): Promise<StepRecord> {
   const { at, phase, attempt, gateId, name, inputHash, payload, actions, opened } = input
-  const batch = fencedBatch(context, 'openGate', { fence, args: { at, phase, attempt, id: gateId, name } })
+  const batch = guardLive(fencedBatch(context, 'openGate', { fence, args: { at, phase, attempt, id: gateId, name } }))
   batch.run(
     `INSERT INTO steps (ticket_id, phase, attempt, name, verb, input_hash, state, started_at)
      VALUES (:ticketId, :phase, :attempt, :name, 'ask', :inputHash, 'open', :at) ON CONFLICT DO NOTHING`,
@@ -83,10 +83,11 @@ async function decideGate(context: Context, fence: Fence, input: Input<'decideGa
   batch.run(`UPDATE steps SET state = 'done', value = :decision, ended_at = :at WHERE ${STEP}`)
   batch.runOnInbox(`UPDATE inbox SET state = 'closed', how = 'decided', answer = :decision, closed_at = :at WHERE ${ENTRY}`)
   if (approves !== null) {
-    const newest = 'SELECT id FROM artifacts WHERE ticket_id = :ticketId AND kind = :approvedKind ORDER BY revision DESC LIMIT 1'
+    const newest =
+      'SELECT id FROM artifacts WHERE ticket_id = :ticketId AND kind = :approvedKind AND void_at IS NULL ORDER BY revision DESC LIMIT 1'
     const args = { approvedKind: approves, consumed: consume }
     batch.guard('the approved artifact', `(${newest}) IS NOT NULL`, args)
-    batch.run(`UPDATE artifacts SET approved_by = :consumed WHERE id = (${newest})`, args)
+    batch.run(`UPDATE artifacts SET approved_by = :consumed, approved_in = :phase WHERE id = (${newest})`, args)
   }
   batch.append([event('gate.decided', { phase, attempt, gateId, ...decisionOf(decision) })])
   await wakeFromPerson(batch, { unlessOpen: false }).commit()

@@ -3,7 +3,7 @@ import type { Json } from '#plugins/contract'
 import { event } from '../../events/events.ts'
 import type { PhaseAt, StepRecord } from '../records.ts'
 import type { Fence, JournalVerbs, PromptEnd } from '../store.ts'
-import { fencedBatch, type Batch, type Context } from './batch.ts'
+import { fencedBatch, guardLive, type Batch, type Context } from './batch.ts'
 import { encode, toPhaseNote, toPrompt, toStep } from './decode.ts'
 import { endSession } from './sessions.ts'
 
@@ -47,7 +47,7 @@ const names = ({
 }): Record<'phase' | 'attempt' | 'name', string | number> => ({ phase, attempt, name })
 
 async function beginStep(context: Context, fence: Fence, input: Input<'beginStep'>): Promise<StepRecord> {
-  const batch = fencedBatch(context, 'beginStep', { fence, args: { ...names(input), at: input.at } })
+  const batch = guardLive(fencedBatch(context, 'beginStep', { fence, args: { ...names(input), at: input.at } }))
   batch.run(
     `INSERT INTO steps (ticket_id, phase, attempt, name, verb, input_hash, state, started_at)
      VALUES (:ticketId, :phase, :attempt, :name, :verb, :inputHash, 'open', :at) ON CONFLICT DO NOTHING`,
@@ -57,7 +57,7 @@ async function beginStep(context: Context, fence: Fence, input: Input<'beginStep
 }
 
 async function completeStep(context: Context, fence: Fence, input: Input<'completeStep'>): Promise<void> {
-  const batch = fencedBatch(context, 'completeStep', { fence, args: { ...names(input), at: input.at } })
+  const batch = guardLive(fencedBatch(context, 'completeStep', { fence, args: { ...names(input), at: input.at } }))
   batch.guard('an open step', `SELECT state = 'open' FROM steps WHERE ${NAMED}`)
   batch.run(`UPDATE steps SET state = 'done', value = :value, ended_at = :at WHERE ${NAMED}`, { value: encode(input.value) })
   await batch.append(input.events ?? []).commit()
@@ -65,7 +65,7 @@ async function completeStep(context: Context, fence: Fence, input: Input<'comple
 
 async function completePrompt(context: Context, fence: Fence, input: Input<'completePrompt'>): Promise<void> {
   const { at, phase, attempt } = input
-  await endPrompt(fencedBatch(context, 'completePrompt', { fence, args: { at, phase, attempt } }), input).commit()
+  await endPrompt(guardLive(fencedBatch(context, 'completePrompt', { fence, args: { at, phase, attempt } })), input).commit()
 }
 
 /** Of the phase and attempt given. */

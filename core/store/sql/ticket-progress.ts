@@ -1,6 +1,7 @@
 /** How a started ticket moves on: start, the next phase, a fresh attempt, waiting and waking. */
 import { event } from '../../events/events.ts'
 import { CHANGES, type Ticket } from '../../ticket.ts'
+import type { AttemptRecord } from '../records.ts'
 import type { Fence, TicketVerbs } from '../store.ts'
 import { saveArtifact } from './artifacts.ts'
 import { fencedBatch, guardAnyStatus, guardChange, guardPhase, TICKET, type Batch, type Condition, type Context } from './batch.ts'
@@ -28,7 +29,7 @@ export const finish = async (context: Context, batch: Batch): Promise<Ticket> =>
 /** A new row of `attempts`, and its event. */
 export function openAttempt(
   batch: Batch,
-  to: { phase: string; attempt: number; label: string; visits: number; reason: 'entered' | 'reattempt' | 'retry' },
+  to: { phase: string; attempt: number; label: string; visits: number; reason: AttemptRecord['reason'] },
 ): Batch {
   batch.guard(
     'the attempt is new',
@@ -132,7 +133,7 @@ async function reattempt(context: Context, fence: Fence, input: Input<'reattempt
 
 export const setPhase = (
   batch: Batch,
-  change: 'advance' | 'reattempt' | 'retry',
+  change: 'advance' | 'reattempt' | 'retry' | 'edit',
   to: { phase: string; attempt: number; visits?: number },
 ): Batch =>
   setStatus(batch, change, {

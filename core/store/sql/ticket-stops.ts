@@ -115,9 +115,7 @@ async function cancelTicket(context: Context, fence: Fence, { at, reason, consum
     reason,
   })
   batch.run("UPDATE attempts SET state = 'archived', ended_at = :at WHERE ticket_id = :ticketId AND state = 'active'")
-  batch.run('UPDATE errors SET resolved_at = :at, resolution = :resolution WHERE ticket_id = :ticketId AND resolved_at IS NULL', {
-    resolution: 'cancel',
-  })
+  resolveErrors(batch, 'cancel')
   closeEntries(batch, { where: '1', how: 'ticket_canceled', reason })
   abandonSessions(batch, { where: '1', reason })
   batch.run('DELETE FROM execution_leases WHERE ticket_id = :ticketId')
@@ -137,10 +135,13 @@ const unblocking = (
     ),
   )
 
-/** The error occurrence that blocked the ticket, and its inbox entry. */
-function resolveError(batch: Batch, resolution: 'retry' | 'continue'): Batch {
+export const resolveErrors = (batch: Batch, resolution: 'retry' | 'continue' | 'cancel' | 'edit'): Batch =>
   batch.run('UPDATE errors SET resolved_at = :at, resolution = :resolution WHERE ticket_id = :ticketId AND resolved_at IS NULL', {
     resolution,
   })
+
+/** The error occurrence that blocked the ticket, and its inbox entry. */
+function resolveError(batch: Batch, resolution: 'retry' | 'continue'): Batch {
+  resolveErrors(batch, resolution)
   return closeEntries(batch, { where: `kind = '${STOPPED}'`, how: resolution, reason: `a person chose ${resolution}` })
 }

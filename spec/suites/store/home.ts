@@ -65,7 +65,7 @@ export class World implements AsyncDisposable {
     return (await this.store.events(ticketId, 0, 10_000)).map((e) => e.seq)
   }
   async command(
-    kind: 'retry' | 'continue' | 'cancel' | 'decide' | 'release',
+    kind: 'retry' | 'continue' | 'cancel' | 'decide' | 'release' | 'edit',
     actionId: string,
     target: string | null = null,
   ): Promise<string> {
