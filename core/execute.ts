@@ -1,5 +1,6 @@
 /** One phase of one ticket, once: run the plugin over its journal, then carry out what came of it. */
-import type { PhasePlugin } from '#plugins/contract'
+import type { Outcome, PhasePlugin } from '#plugins/contract'
+import { GiveUp } from '#plugins/errors'
 import { closeAttempt } from './close-attempt.ts'
 import type { Driving } from './driving.ts'
 import { isCode } from './errors.ts'
@@ -82,6 +83,7 @@ async function runPhase(
     assertModel: env.assertModel,
   }
   const end = await runPlugin(run)
+  if (end.kind === 'outcome') assertLeadsOn({ row, plugin }, end.outcome)
   if (end.kind === 'parked' && end.resting === true) return 'rest'
   if (end.kind === 'parked') {
     const { waitingFor, until } = end
@@ -95,6 +97,12 @@ async function runPhase(
   }
   await closeAttempt(driving, at, { reason: `${ticket.phase} ended`, success: true })
   return advance(env, ticket, { row, outcome: end.outcome.outcome, output: artifactOf(run, end.outcome.output) })
+}
+
+/** Without the phase's work nothing that follows can begin: then a person decides, unless the table says where it goes on. */
+function assertLeadsOn({ row, plugin }: { row: PinnedRow; plugin: PhasePlugin }, { outcome, reason, hint }: Outcome): void {
+  if (plugin.stops?.includes(outcome) !== true || row.next?.[outcome] !== undefined) return
+  throw new GiveUp(reason ?? `it ended with ${outcome}`, hint === undefined ? {} : { hint })
 }
 
 /** A ticket that was started before there was such a setting has none pinned. */

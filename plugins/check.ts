@@ -54,6 +54,10 @@ const CHECKS: Readonly<Record<string, (value: unknown, plugin: Fields) => string
   },
   outcomes: (outcomes) =>
     outcomes === undefined || (Array.isArray(outcomes) && outcomes.length > 0 && outcomes.every(isText)) ? null : 'must be a list of names',
+  stops: (stops, { outcomes }) =>
+    stops === undefined || (Array.isArray(stops) && Array.isArray(outcomes) && stops.every((name) => outcomes.includes(name)))
+      ? null
+      : 'must be a list of names, each one of `outcomes`',
   artifact: (artifact) => (artifact === undefined || isText(artifact) ? null : 'must be a name'),
   answerWindow: (ms) => (ms === undefined || ms === null || isCount(ms, 1) ? null : 'must be milliseconds, or null for no limit'),
   run: (run) => (run === undefined || typeof run === 'function' ? null : 'must be a function'),

@@ -40,6 +40,11 @@ export interface PhasePlugin<Out = unknown> {
   readonly model?: ModelRole
   /** Every outcome this phase can have. The pipeline row is checked against them at load. Default `['done']`. */
   readonly outcomes?: readonly string[]
+  /**
+   * Outcomes with which the phase's work is not there: the ticket blocks with the outcome's `reason`, unless its row says where one leads.
+   * They do not go on to the next row by themselves.
+   */
+  readonly stops?: readonly string[]
   /** May the model ask the person (OpenCode's `question` tool)? Default false. */
   readonly questions?: boolean
   /**
@@ -58,6 +63,9 @@ export interface PhasePlugin<Out = unknown> {
 export interface Outcome<Out = unknown> {
   readonly outcome: string
   readonly output?: Out
+  /** Of an outcome that stops the ticket: why, and what a person can do. */
+  readonly reason?: string
+  readonly hint?: string
 }
 
 // ------------------------------------------------------------------------------------------------------ verbs

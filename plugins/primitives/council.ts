@@ -5,6 +5,7 @@
  */
 import type {
   Json,
+  Outcome,
   OutputSpec,
   PhasePlugin,
   PhaseRun,
@@ -18,11 +19,13 @@ import { definePhase, part, withParts } from '../define.ts'
 import type { PhaseDefinition } from '../define.ts'
 import { GiveUp, PromptFailed } from '../errors.ts'
 import { ballotOf, labelOf, scorecard, tally, totalsOf, votePrompt } from './ballot.ts'
-import type { Card, Category, Scores, Tally } from './ballot.ts'
+import type { Card, Category, Scores } from './ballot.ts'
 import { CHANGE_RULES, changesOutput } from './changes.ts'
 import type { Changed } from './changes.ts'
-import { quorumOf, rosterOf } from './roster.ts'
+import { NO_QUORUM_HINT, limitOf, quorumOf, rosterOf, standingsOf, tooFew } from './roster.ts'
 import type { Member } from './roster.ts'
+
+const NO_QUORUM = 'no_quorum'
 
 /** What each member does before its draft, in a session of its own; the winner's is kept as an artifact. */
 export interface FirstPart {
@@ -63,7 +66,8 @@ export const council = <Doc>(definition: CouncilPhase<Doc>): PhasePlugin<Doc> =>
     ...definition,
     model: 'members',
     primitive: 'council',
-    outcomes: ['done'],
+    outcomes: ['done', NO_QUORUM],
+    stops: [NO_QUORUM],
     async run(phase) {
       const roster = rosterOf(phase.settings)
       const first = (await definition.first?.(phase)) ?? null
@@ -71,6 +75,7 @@ export const council = <Doc>(definition: CouncilPhase<Doc>): PhasePlugin<Doc> =>
       const drafts = await Promise.all(roster.map((member) => draftOf({ phase, definition, first, begun }, member)))
       const sitting: Council<Doc> = { phase, definition, roster, drafts }
       const chosen = await choose(sitting)
+      if ('short' in chosen) return endShort(sitting, chosen)
       const winner = roster[chosen.winner] as Member
       const draft = documentOf(drafts[chosen.winner])
       if (first) await phase.save(first.artifact, draft.first)
@@ -79,16 +84,26 @@ export const council = <Doc>(definition: CouncilPhase<Doc>): PhasePlugin<Doc> =>
       await phase.save(`${definition.domain}_council`, {
         winner: { member: winner.id, model: { ...winner.model } },
         degraded: [...chosen.degraded, ...failed],
-        drafts: drafts.map((d, i) => ({
-          member: roster[i]?.id ?? '',
-          ...(d.ok ? { outcome: 'drafted', document: d.value.document as Json } : outcomeOf(d)),
-        })),
+        drafts: draftRecords(sitting),
         ...chosen.record,
         changes: refined?.ok ? refined.value.changes : [],
       })
       return phase.done(refined?.ok ? refined.value.document : draft.document)
     },
   })
+
+/** Too few took part: what there is of it is kept. */
+async function endShort<Doc>(sitting: Council<Doc>, { short, degraded }: Short): Promise<Outcome<Doc>> {
+  const { phase, definition } = sitting
+  await phase.save(`${definition.domain}_council`, { winner: null, degraded: [...degraded, short], drafts: draftRecords(sitting) })
+  return { ...phase.done(undefined, NO_QUORUM), reason: short, hint: NO_QUORUM_HINT }
+}
+
+const draftRecords = <Doc>({ roster, drafts }: Council<Doc>): Json =>
+  drafts.map((d, i) => ({
+    member: roster[i]?.id ?? '',
+    ...(d.ok ? { outcome: 'drafted', document: d.value.document as Json } : outcomeOf(d)),
+  }))
 
 // ------------------------------------------------------------------------------------------------------- drafts
 
@@ -110,7 +125,7 @@ async function draftOf<Doc>({ phase, definition, first, begun }: Drafting<Doc>, 
     before = asked.value
   }
   const spent = first?.ask ? (await phase.now(`${first.artifact}:${member.id}:done`)) - begun : 0
-  const limit = limitOf(phase)
+  const limit = limitOf(phase.settings)
   const drafted = await phase.prompt<Doc>(`draft:${member.id}`, {
     ...own,
     slot: { memberId: member.id, step: 'draft' },
@@ -120,8 +135,6 @@ async function draftOf<Doc>({ phase, definition, first, begun }: Drafting<Doc>, 
   return drafted.ok ? { ok: true, value: { first: before, document: drafted.value } } : drafted
 }
 
-const limitOf = (phase: Pick<PhaseRun, 'settings'>): number | null =>
-  (phase.settings['limits.promptMs'] as number | null | undefined) ?? null
 const outcomeOf = ({ why, error }: Failed): { outcome: string; error: string } => ({ outcome: why, error: error.message })
 
 function documentOf<Doc>(turned: Turned<Draft<Doc>> | undefined): Draft<Doc> {
@@ -136,21 +149,27 @@ interface Chosen {
   readonly degraded: readonly string[]
   readonly record: { readonly [key: string]: Json }
 }
+interface Short {
+  readonly short: string
+  readonly degraded: readonly string[]
+}
 
-async function choose<Doc>(sitting: Council<Doc>): Promise<Chosen> {
+async function choose<Doc>(sitting: Council<Doc>): Promise<Chosen | Short> {
   const { phase, definition, roster, drafts } = sitting
   const missing = drafts.flatMap((d, i) => (d.ok ? [] : [`${roster[i]?.id}: ${d.why} (${d.error.message})`]))
   const [only] = drafts
   if (roster.length === 1 && only && !only.ok) throw new PromptFailed(only)
   const authors = drafts.flatMap((d, i) => (d.ok ? [i] : []))
   const quorum = quorumOf(phase.settings, roster.length)
-  requireQuorum({ got: authors.length, quorum, what: 'drafts', missing })
   const degraded = missing.map((m) => `no draft of ${m}`)
+  const undrafted = tooFew({ got: authors.length, quorum, what: 'drafts', missing })
+  if (undrafted !== null) return { short: undrafted, degraded }
   if (authors.length === 1) return { winner: authors[0] as number, degraded, record: { quorum } }
   const seed = await phase.random('ballots')
   const voted = await Promise.all(roster.map((_, voter) => vote(sitting, { voter, order: ballotOf(voter, authors, seed) })))
   const absent = voted.flatMap((b, i) => (b.turned.ok ? [] : [`${roster[i]?.id}: ${b.turned.why} (${b.turned.error.message})`]))
-  requireQuorum({ got: voted.length - absent.length, quorum, what: 'votes', missing: absent })
+  const unvoted = tooFew({ got: voted.length - absent.length, quorum, what: 'votes', missing: absent })
+  if (unvoted !== null) return { short: unvoted, degraded }
   const cards = voted.flatMap((b, voter): Card[] =>
     b.turned.ok ? [{ voter, totals: totalsOf(b.turned.value, b.order, definition.rubric).totals }] : [],
   )
@@ -201,16 +220,6 @@ function voteRecord<Doc>({ roster, definition }: Council<Doc>, { voter, order, t
     corrected,
     scores: turned.value.draft_scores as unknown as Json,
   }
-}
-
-const standingsOf = (roster: readonly Member[], { standings }: Tally): Json =>
-  standings.map(({ author, ...s }) => ({ member: roster[author]?.id ?? '', ...s }))
-
-function requireQuorum({ got, quorum, what, missing }: { got: number; quorum: number; what: string; missing: readonly string[] }): void {
-  if (got >= quorum) return
-  throw new GiveUp(`the council has ${got} ${what} and needs ${quorum}: ${missing.join('; ')}`, {
-    hint: 'Retry asks the council again; or start a ticket with other members, or a smaller quorum.',
-  })
 }
 
 // ------------------------------------------------------------------------------------------------------- refine

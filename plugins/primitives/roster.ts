@@ -1,5 +1,6 @@
 /** Who sits in a council: the main model first, then the others, each model once. */
 import type { Json, ModelRef } from '../contract.ts'
+import type { Tally } from './ballot.ts'
 
 export interface Member {
   /** Owner of the member's sessions, and its name in the record. */
@@ -17,5 +18,26 @@ export function rosterOf(settings: Readonly<Record<string, Json>>): readonly Mem
 /** Two by default; never more than there are. One that was configured was checked against the size when the ticket started. */
 export const quorumOf = (settings: Readonly<Record<string, Json>>, size: number): number =>
   (settings['council.quorum'] as number | null) ?? Math.min(2, size)
+
+/** Milliseconds for all that a member does until its draft is there; null: no limit. */
+export const limitOf = (settings: Readonly<Record<string, Json>>): number | null =>
+  (settings['limits.promptMs'] as number | null | undefined) ?? null
+
+export const standingsOf = (roster: readonly Member[], { standings }: Tally): Json =>
+  standings.map(({ author, ...s }) => ({ member: roster[author]?.id ?? '', ...s }))
+
+export const NO_QUORUM_HINT = 'Retry asks the council again; or start a ticket with other members, or a smaller quorum.'
+/** What is said when too few of a council have drafted or voted; null when they are enough. */
+export const tooFew = ({
+  got,
+  quorum,
+  what,
+  missing,
+}: {
+  got: number
+  quorum: number
+  what: string
+  missing: readonly string[]
+}): string | null => (got >= quorum ? null : `the council has ${got} ${what} and needs ${quorum}: ${missing.join('; ')}`)
 
 const nameOf = ({ provider, model, variant }: ModelRef): string => `${provider}/${model}${variant === undefined ? '' : `#${variant}`}`

@@ -97,17 +97,21 @@ describe('a council', (it) => {
     assert.match(JSON.stringify(recordOf(report).degraded), /no draft of p\/m3: timed_out/)
     assert.is(report.prompts.filter((p) => p.name.includes('m3')).length, 2, 'one draft, and a vote all the same')
   })
-  it('stops below the quorum with a reason per member', async () => {
+  it('ends without a quorum as an outcome of its own, with a reason per member', async () => {
     const report = await testPhase(drafting, {
       settings: { ...three, 'council.quorum': 3 },
       answers: { ...drafts, 'draft:p/m2': failed('invalid') },
     })
-    assert.match(String(report.error), /has 2 drafts and needs 3: p\/m2: invalid/)
+    assert.equal([report.outcome?.outcome, report.outcome?.output, report.violations], ['no_quorum', undefined, []])
+    assert.match(String(report.outcome?.reason), /has 2 drafts and needs 3: p\/m2: invalid/)
+    const { winner, degraded } = recordOf(report)
+    assert.equal([winner, degraded.length], [null, 2])
     const votes = await testPhase(drafting, {
       settings: three,
       answers: ({ name }) => (name.startsWith('vote:') ? failed('timed_out') : (drafts as Record<string, unknown>)[name]),
     })
-    assert.match(String(votes.error), /has 0 votes and needs 2/)
+    assert.is(votes.outcome?.outcome, 'no_quorum')
+    assert.match(String(votes.outcome?.reason), /has 0 votes and needs 2/)
   })
   it('keeps the winning draft when the refinement cannot be used', async () => {
     const answers = byTitle({ three: 20 }, { ...drafts, refine: { changes: [{ type: 'removed', target: 'nowhere', why: 'no' }] } })
