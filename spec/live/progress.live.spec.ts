@@ -5,7 +5,6 @@ import { assertGapless, calls, said, startLive, stepwise, talk } from '../helper
 import { eventually, startRealOpencode } from '../helpers/opencode.ts'
 import { describe } from '../helpers/suite.ts'
 
-const oc = await startRealOpencode()
 const SLOW = 'for i in 1 2 3; do echo "line $i"; sleep 0.4; done'
 
 describe('a turn at work', (it) => {
@@ -15,6 +14,7 @@ describe('a turn at work', (it) => {
       calls('write', { filePath: 'made.txt', content: 'x'.repeat(9_000) }),
       { text: said('done') },
     )
+    await using oc = await startRealOpencode()
     await using live = await startLive(oc, { script })
     const { id: ticketId } = await live.start()
     const leaving = new AbortController()
@@ -67,6 +67,7 @@ describe('a turn at work', (it) => {
 describe('a limit on a real OpenCode', (it) => {
   it('stops before the next turn by the figures that OpenCode told; raised and continued, the ticket goes on', async () => {
     const phases = [talk(), talk({ id: 'TALKING_ON', label: 'Talking on' })]
+    await using oc = await startRealOpencode()
     await using live = await startLive(oc, { script: () => ({ text: said('done') }), phases })
     const { kernel, world } = live
     await kernel.settings.update({ scope: 'project', id: world.projectId, patch: { 'limits.ticketTokens': 1 } })
