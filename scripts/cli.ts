@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import { ownVersion } from './compose.ts'
 import { costCommands } from './cli/costs.ts'
 import { backupCommands } from './cli/backup.ts'
+import { documentCommands } from './cli/documents.ts'
 import { pauseCommands } from './cli/pause.ts'
 import { peopleCommands } from './cli/people.ts'
 import { EXIT, EXIT_HELP } from './cli/session.ts'
@@ -48,6 +49,7 @@ program
   })
 ticketCommands(program)
 peopleCommands(program)
+documentCommands(program)
 watchCommand(program)
 pauseCommands(program)
 costCommands(program)

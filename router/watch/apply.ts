@@ -140,6 +140,9 @@ const CHANGES: Changes = {
   'artifact.saved': (view, saved) => ({
     artifacts: placed(view.artifacts, saved, (other) => other.kind === saved.kind && other.phase === saved.phase),
   }),
+  'artifact.voided': (view, { kind, revision }) => ({
+    artifacts: view.artifacts.filter((a) => a.kind !== kind || a.revision !== revision),
+  }),
   'gate.opened': (view, data) => asked(view, { id: data.gateId, kind: 'gate', detached: false, data }),
   'question.asked': (view, data) => asked(view, { id: data.requestId, kind: 'question', detached: false, data }),
   'permission.asked': (view, data) => asked(view, { id: data.requestId, kind: 'permission', detached: false, data }),

@@ -42,6 +42,10 @@ describe('looptroop in a terminal', (it) => {
       assert.match((await cli('inbox')).stdout, /SHOP-1 {2}gate/)
       const wrong = await cli('answer', 'SHOP-1', 'blue')
       assert.equal([wrong.code, /no open question or permission/.test(wrong.stderr)], [2, true])
+      const plan = path.join(folder.path, 'plan.yaml')
+      const { content } = (await json('artifact', 'SHOP-1', 'beads')) as { content: string }
+      await writeFile(plan, `${content}\n# by hand\n`)
+      assert.is((await cli('edit', 'SHOP-1', 'beads', plan, '--dry-run')).stdout, 'SHOP-1 would go on where it is.\n')
       const approved = await cli('approve', 'SHOP-1')
       assert.equal([approved.code, approved.stderr], [0, ''])
       const end = await watching.ended
