@@ -37,7 +37,7 @@ async function edit(
   const content = await readFile(file, 'utf8').catch(() => {
     throw new UsageError(`${file} cannot be read.`)
   })
-  const preview = (await client.tickets.previewEdit.query({ ticketId, kind, content })) as EditPreview
+  const preview = await client.tickets.previewEdit.query({ ticketId, kind, content })
   if (options.dryRun === true || !preview.changes) return print(preview, () => said(ticketId, preview))
   if (interactive && options.yes !== true) {
     process.stdout.write(`${said(ticketId, preview).join('\n')}\n`)
