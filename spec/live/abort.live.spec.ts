@@ -117,7 +117,7 @@ describe('cancel on a real OpenCode', (it) => {
 })
 
 describe('the deadline of a prompt on a real OpenCode', (it) => {
-  const hurried = talk({ budget: { prompt: 4_000 }, retry: { attempts: 1 } })
+  const hurried = talk({ budget: { prompt: 8_000 }, retry: { attempts: 1 } })
 
   for (const [during, script] of [
     ['a wait for the provider', () => retryAfter(50_000)],
