@@ -81,7 +81,7 @@ describe('OpenCode killed in mid-turn', (it) => {
     }
     await using live = await startLive(oc, { script: () => ({ text: said('once') }), adapter: { ...oc.adapter, promptSession } })
     const { id: ticketId } = await live.start()
-    await live.until(ticketId, (t) => t.status === 'completed', 20_000)
+    await live.until(ticketId, (t) => t.status === 'completed', 28_000)
     const [turn] = await live.turns(ticketId)
     // A slow machine: stored by the second POST and not begun in time, the same bytes are posted once more (row 9).
     assert.ok(turn?.how === 'finished' && (turn.posts === 2 || turn.posts === 3), `${turn?.how} after ${turn?.posts} POSTs`)
