@@ -33,6 +33,10 @@ export function redact(text: string): string {
     .replace(NAMED, `$1${HIDDEN}`)
 }
 
+const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY/
+/** A line that holds a key, the head of a private one, or a password in an address. Names such as `password =` alone are no proof. */
+export const looksSecret = (line: string): boolean => PRIVATE_KEY.test(line) || line.search(KEYS) >= 0 || line.search(URLS) >= 0
+
 /** All texts of a value, however deep; what holds none is returned as it is. */
 export function redactDeep<T>(value: T): T {
   if (typeof value === 'string') return redact(value) as T

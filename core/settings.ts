@@ -3,6 +3,7 @@
  * somebody changes later does not change a running ticket.
  */
 import * as v from 'valibot'
+import { HOOK_POLICIES } from '#plugins/contract'
 import type { Json, ModelRef } from '#plugins/contract'
 import { fail } from './errors.ts'
 
@@ -69,6 +70,8 @@ const SETTINGS = {
   'coverage.beadsPasses': { schema: positive, fallback: 3 },
   // Who is told of each inbox entry, once. Null: nobody.
   notify: { schema: NotifySchema, fallback: null },
+  // What becomes of the repository's own git hooks when LoopTroop commits and pushes.
+  'git.hooks': { schema: v.picklist(HOOK_POLICIES), fallback: 'report' },
   'qa.manual': { schema: v.boolean(), fallback: false },
   'workspace.trusted': { schema: v.boolean(), fallback: false },
 } as const satisfies Record<string, { schema: v.GenericSchema<unknown, unknown>; fallback: unknown }>

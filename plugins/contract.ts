@@ -18,8 +18,10 @@ import type {
   RetryRules,
   ToolPolicy,
 } from './declarations.ts'
+import type { ForgeVerbs, WorkspaceVerbs } from './workspace.ts'
 
 export * from './declarations.ts'
+export * from './workspace.ts'
 
 // ----------------------------------------------------------------------------------------------------- plugin
 
@@ -135,50 +137,6 @@ export interface ArtifactView {
   readonly sha256: string
 }
 
-export interface ExecResult {
-  readonly command: string
-  readonly exitCode: number | null
-  readonly output: string
-  readonly durationMs: number
-  readonly timedOut: boolean
-  readonly truncated: boolean
-}
-export interface ExecOptions {
-  /** A command line for `/bin/sh -c`, run in the worktree in a process group of its own. */
-  readonly command: string
-  readonly timeoutMs?: number
-}
-
-/** Git and commands in the ticket's worktree. Every call is recorded under its name, and replayed. */
-export interface WorkspaceVerbs {
-  /** Current commit. */
-  head(name: string): Promise<string>
-  /** Paths that differ from `since` (default HEAD), untracked ones included, ignored ones not. */
-  changed(name: string, since?: string): Promise<readonly string[]>
-  /** Back to a commit; ignored files stay; processes whose working directory is in the worktree are ended first. */
-  reset(name: string, commit: string): Promise<void>
-  /** Null when there is nothing to commit. Without `paths`: everything `changed`. Looks for its own earlier commit first. */
-  commit(name: string, options: { message: string; paths?: readonly string[] }): Promise<string | null>
-  /** One commit on the merge base with the base branch. Restores the head on any error. */
-  squash(name: string, options: { message: string }): Promise<{ commit: string; base: string; commits: number }>
-  /** Merges the base branch into the ticket's when it moved on meanwhile. With conflicts (paths) nothing is changed. */
-  update(name: string): Promise<{ moved: boolean; base: string; conflicts: readonly string[] }>
-  diff(
-    name: string,
-    options?: { from?: string; to?: string; maxChars?: number },
-  ): Promise<{ patch: string; stat: string; truncated: boolean }>
-  push(name: string, options?: { remote?: string }): Promise<{ pushed: boolean; reason?: string }>
-  exec(name: string, options: ExecOptions): Promise<ExecResult>
-  /** Text files of the worktree, together at most `maxChars`; one that is missing, binary or outside has no content. */
-  files(
-    name: string,
-    paths: readonly string[],
-    options: { maxChars: number },
-  ): Promise<readonly { path: string; content: string | null; truncated: boolean }[]>
-  /** Removes the worktree and keeps the branch. */
-  remove(name: string): Promise<void>
-}
-
 /** A phase while it runs. Every verb takes a name unique in its attempt; its result is recorded once, then replayed. */
 export interface PhaseRun<Out = unknown> {
   readonly ticket: {
@@ -223,34 +181,17 @@ export interface PhaseRun<Out = unknown> {
   done(output?: Out, outcome?: string): Outcome<Out>
 }
 
-/** A pull request of the ticket's branch. */
-export type PullRequest = {
-  readonly number: number
-  readonly url: string
-  readonly state: 'open' | 'merged' | 'closed'
-  readonly draft: boolean
-  /** Newest commit that the forge has of it. */
-  readonly head: string
-  readonly base: string
-}
-/** Pull requests: a port. Without a remote `available` says why. Each looks first and makes nothing twice. */
-export interface ForgeVerbs {
-  available(name: string): Promise<{ ok: boolean; reason?: string }>
-  openPullRequest(name: string, options: { title: string; body: string; draft?: boolean }): Promise<PullRequest>
-  pullRequest(name: string): Promise<PullRequest | null>
-  /** Only while its head is `head`: what was reviewed. */
-  merge(name: string, options: { head: string }): Promise<PullRequest>
-  close(name: string): Promise<PullRequest>
-  /** Not recorded: for `Poll.look` alone. */
-  look(): Promise<PullRequest | null>
-}
-
 /** Something outside that may decide a gate while it is open, beside the person: a pull request that was merged elsewhere. */
 export interface Poll {
-  /** Milliseconds between two looks. */
+  /** Milliseconds between two looks, right after something changed. */
   readonly every: number
-  /** Null while there is nothing to say. Records nothing and calls no verb; an error is a look without a result. */
-  look(): Promise<Decision | null>
+  /** It grows up to this while nothing changes: a tenth of the time since then. Default: always `every`. */
+  readonly most?: number
+  /**
+   * Null while there is nothing to say, or when it last changed (epoch milliseconds). Records nothing and calls no verb; an error is a
+   * look without a result, and `RetryAfter` one that says when the next may be.
+   */
+  look(): Promise<Decision | { readonly changedAt: number } | null>
 }
 
 // --------------------------------------------------------------------------------------------------- pipeline

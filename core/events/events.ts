@@ -4,6 +4,7 @@
  * 1, 2, 3 … per ticket. What is live only (deltas, snapshots of open parts) is in `live.ts` and is never numbered.
  */
 import * as v from 'valibot'
+import { HOOK_POLICIES } from '#plugins/contract'
 import type { Json } from '#plugins/contract'
 import type { Tokens } from '../opencode/adapter.ts'
 import { redactDeep } from '../redact.ts'
@@ -39,6 +40,12 @@ const turn = { turnId: text, ...phase, prompt: text }
 /** Part of a turn's answer; `owner` is the sub-agent's session, null when it is the turn's own. */
 const part = { ...turn, partId: text }
 const owner = orNull(text)
+const hookRun = v.object({ hook: text, exitCode: orNull(number), timedOut: v.boolean(), durationMs: number, output: text })
+const hookCheck = {
+  ...{ ...phase, name: text, stage: v.picklist(['commit', 'push']), policy: v.picklist(HOOK_POLICIES), passed: v.boolean() },
+  ...{ ran: list(hookRun), left: list(v.object({ hook: text, why: text })), changed: list(text) },
+}
+const beside = { ...phase, prompt: text, ignored: list(text), git: list(text), more: number }
 
 const of = <E extends v.ObjectEntries>(what: string, entries: E) => v.pipe(v.object(entries), v.description(what))
 
@@ -228,6 +235,12 @@ export const EVENTS = {
     output: text,
     cut: maybe(v.boolean()),
     durationMs: number,
+  }),
+  'hooks.checked': of("The repository's own git hooks over a change: what ran, and what was left out and why.", hookCheck),
+  'files.beside': of('What changed beside the committed files while a prompt ran: ignored ones, git’s own, other branches.', beside),
+  'files.outside': of('A tool call names files outside the worktree; `written`: they were changed in that time.', {
+    ...turn,
+    files: list(v.object({ path: text, tool: text, written: v.boolean() })),
   }),
   'context.trimmed': of('The context of a prompt was too long: what was cut, in tokens.', {
     ...phase,

@@ -15,6 +15,7 @@ import { resumeTurn, runOpenCodePrompt } from '../turns/run-opencode-prompt.ts'
 import { ask } from './asked.ts'
 import type { Asked } from './asked.ts'
 import { assertPolicy, assertUntouched, endedBy, toolsViolated, touchesNothing, treeBefore } from './prompt-end.ts'
+import { markEffects, tellEffects } from './prompt-effects.ts'
 import type { End, Ended } from './prompt-end.ts'
 import type { RunContext } from './run-context.ts'
 import { ticketState } from './ticket-state.ts'
@@ -25,12 +26,18 @@ export async function promptVerb<T>(run: RunContext, name: string, options: Prom
   // Recorded beside the prompt, so a replay visits it as well.
   const tree = await treeBefore(run, asked)
   for (const source of known?.sources ?? []) run.sources.add(source)
-  if (known?.state === 'done') return known.result as unknown as Turned<T>
   const { journal } = run
+  if (known?.state === 'done') {
+    await journal.busy(() => tellEffects(run, asked))
+    return known.result as unknown as Turned<T>
+  }
   const end = await journal.busy(() => converse(run, asked, known))
   if (end.do === 'rest') return journal.rest(name)
   if (end.do === 'wait') return journal.park(name, { waitingFor: 'time', until: end.until })
-  if (end.do === 'ended') return end.turned
+  if (end.do === 'ended') {
+    await journal.busy(() => tellEffects(run, asked))
+    return end.turned
+  }
   return journal.busy(() => complete(run, asked, { end, tree }))
 }
 
@@ -40,6 +47,7 @@ async function complete<T>(run: RunContext, asked: Asked<T>, { end, tree }: { en
   await assertUntouched(run, asked, tree)
   const { turned, record } = endedBy(asked, end)
   await driving.store.completePrompt(driving.fence, { ...journal.at, ...record, at: driving.clock.now() })
+  await tellEffects(run, asked)
   return turned
 }
 
@@ -50,6 +58,7 @@ async function converse<T>(
   known: PromptRecord | null,
 ): Promise<End<T> | Concluded<T> | Waiting | Resting> {
   const { driving, journal, ticket } = run
+  if (!known) await markEffects(run, asked)
   const asking = { pause: (_on: boolean): void => {} }
   let turns = known ? await driving.store.turns(ticket.id, { ...journal.at, prompt: asked.name }) : []
   const after = (turn: TurnRecord): readonly TurnRecord[] => [...turns.filter((one) => one.turnId !== turn.turnId), turn]

@@ -1,5 +1,6 @@
 /** `phase.ask` and `phase.sleep`: they park the run, which then holds no process and no session. */
 import type { Decision, Form, Poll } from '#plugins/contract'
+import { isRetryAfter } from '#plugins/errors'
 import { fail } from '../errors.ts'
 import { event } from '../events/events.ts'
 import { hashOf, toJson } from '../json.ts'
@@ -52,8 +53,8 @@ export async function askVerb(run: RunContext, name: string, { form, poll }: { f
   })
   if (step.state === 'done') return decidedOn(run, step.value as unknown as Decision)
   if (!poll) return journal.park(name, { waitingFor: 'person', until: null })
-  const seen = await journal.busy(() => lookOutside(run, name, poll))
-  return seen ?? journal.park(name, { waitingFor: 'person', until: driving.clock.now() + poll.every })
+  const seen = await journal.busy(() => lookOutside(run, { name, poll, openedAt: step.startedAt }))
+  return seen.decision ?? journal.park(name, { waitingFor: 'person', until: seen.next })
 }
 
 /** What comes of a decision is made from the document that it was about. */
@@ -62,16 +63,38 @@ function decidedOn({ sources }: RunContext, decision: Decision): Decision {
   return decision
 }
 
+type Seen = { readonly decision: Decision } | { readonly decision: null; readonly next: number }
+
 /** One look per run: the ticket is woken for the next. What is seen decides the gate as a person's decision would. */
-async function lookOutside(run: RunContext, name: string, poll: Poll): Promise<Decision | null> {
+async function lookOutside(run: RunContext, { name, poll, openedAt }: { name: string; poll: Poll; openedAt: number }): Promise<Seen> {
   const { journal, driving, ticket } = run
-  // A forge that does not answer now is asked again at the next look; the person can decide meanwhile.
-  const decision = await poll.look().catch(() => null)
-  if (!decision) return null
+  const now = driving.clock.now()
+  const found = await lookNow(poll)
+  if (!('action' in found)) {
+    const quiet = Math.max(0, now - Math.max(openedAt, found.changedAt ?? 0))
+    const usual = Math.min(poll.most ?? poll.every, Math.max(poll.every, quiet / QUIET_SHARE))
+    return { decision: null, next: now + Math.round(Math.max(usual, found.notBefore ?? 0)) }
+  }
   const gateId = `${ticket.id}:${journal.at.phase}:${journal.at.attempt}:${name}`
-  const input = { ...journal.at, gateId, name, decision: toJson(decision), approves: null, consume: null, at: driving.clock.now() }
-  await driving.store.decideGate(driving.fence, input)
-  return decision
+  await driving.store.decideGate(driving.fence, {
+    ...{ ...journal.at, gateId, name, decision: toJson(found), approves: null, consume: null, at: driving.clock.now() },
+  })
+  return { decision: found }
+}
+
+/**
+ * The time until the next look is a share of how long nothing has changed. It follows from what is stored (when the gate was opened)
+ * and from what the other side says, so that a restart does not begin with short times again.
+ */
+const QUIET_SHARE = 10
+
+/** A forge that does not answer now is asked again at the next look; the person can decide meanwhile. */
+async function lookNow(poll: Poll): Promise<Decision | { readonly changedAt?: number; readonly notBefore?: number }> {
+  try {
+    return (await poll.look()) ?? {}
+  } catch (error) {
+    return isRetryAfter(error) ? { notBefore: error.delayMs } : {}
+  }
 }
 
 export async function sleepVerb(run: RunContext, name: string, duration: number): Promise<void> {

@@ -1,7 +1,8 @@
 /** `phase.workspace` and `phase.forge`: each call recorded under its name. */
-import type { ExecResult, ForgeVerbs, Json, WorkspaceVerbs } from '#plugins/contract'
+import type { ExecResult, ForgeVerbs, HookCheck, HookOptions, HookPolicy, Json, WorkspaceVerbs } from '#plugins/contract'
 import { event } from '../events/events.ts'
 import { readFiles } from '../workspace/index.ts'
+import type { Settings } from '../settings.ts'
 import type { Recording } from './journal.ts'
 import type { RunContext } from './run-context.ts'
 
@@ -9,6 +10,7 @@ const MAX_EVENT_OUTPUT = 4_000
 
 export function workspaceVerbs(run: RunContext): WorkspaceVerbs {
   const { journal, workspace, ticket } = run
+  const policy = policyOf(ticket)
   const record = <T extends Json>(verb: string, name: string, rest: Omit<Recording<T>, 'verb' | 'name'>): Promise<T> =>
     journal.record({ verb: `workspace.${verb}`, name, ...rest })
   return {
@@ -23,11 +25,22 @@ export function workspaceVerbs(run: RunContext): WorkspaceVerbs {
         input: { ...options },
         effect: async (key) => ({ ...(await workspace.squash({ ...options, key, baseBranch: ticket.baseBranch })) }),
       }),
-    update: (name) =>
+    update: (name, options = {}) =>
       record('update', name, {
-        input: null,
-        effect: async (key) => ({ ...(await workspace.update({ key, baseBranch: ticket.baseBranch })) }),
+        input: { ...options },
+        effect: async (key) => ({ ...(await workspace.update({ ...options, key, baseBranch: ticket.baseBranch })) }),
       }),
+    hooks: (name, options) =>
+      record('hooks', name, {
+        input: { ...options },
+        effect: () => workspace.hooks({ ...options, policy, timeoutMs: ticket.settings['limits.commandMs'], signal: run.driving.signal }),
+        events: (check: HookCheck) => (check.ran.length + check.left.length === 0 ? [] : [hookEvent(run, name, { options, check })]),
+      }),
+    candidates: (name, since) =>
+      record('candidates', name, { input: since ?? null, effect: async () => ({ ...(await workspace.candidates(since)) }) }),
+    survey: (name) => record('survey', name, { input: null, effect: () => workspace.survey({ policy }) }),
+    inputs: (name, paths, { bring = false } = {}) =>
+      record('inputs', name, { input: { paths, bring }, effect: async () => [...(await workspace.inputs(paths, { bring }))] }),
     diff: (name, options = {}) =>
       record('diff', name, { input: { ...options }, effect: async () => ({ ...(await workspace.diff(options)) }) }),
     push: (name, options = {}) =>
@@ -64,6 +77,24 @@ const commandEvent = (run: RunContext, name: string, result: ExecResult): Return
     durationMs: result.durationMs,
   })
 
+/** A ticket that was started before there was such a setting has none pinned. */
+function policyOf({ settings }: RunContext['ticket']): HookPolicy {
+  const pinned: Partial<Settings> = settings
+  return pinned['git.hooks'] ?? 'report'
+}
+
+const hookEvent = (
+  run: RunContext,
+  name: string,
+  { options, check }: { options: HookOptions; check: HookCheck },
+): ReturnType<typeof event> =>
+  event('hooks.checked', {
+    ...run.journal.at,
+    name,
+    ...{ stage: options.stage, policy: check.policy, passed: check.passed, left: check.left, changed: check.changed },
+    ran: check.ran.map((one) => ({ ...one, output: one.output.slice(-MAX_EVENT_OUTPUT) })),
+  })
+
 /** Pull requests of the ticket's branch, through the person's own tool. */
 export function forgeVerbs(run: RunContext): ForgeVerbs {
   const { journal, ticket, workspace } = run
@@ -73,7 +104,9 @@ export function forgeVerbs(run: RunContext): ForgeVerbs {
   return {
     available: (name) => record('available', name, null, () => forge.available()),
     openPullRequest: (name, { title, body, draft = true }) =>
-      record('open', name, { title, body, draft }, () => forge.open({ title, body, draft, base: ticket.baseBranch })),
+      record('open', name, { title, body, draft }, async () =>
+        forge.open({ title, body, draft, base: ticket.baseBranch, head: await workspace.head() }),
+      ),
     pullRequest: (name) => record('find', name, null, () => forge.find()),
     merge: (name, { head }) => record('merge', name, head, () => forge.merge(head)),
     close: (name) => record('close', name, null, () => forge.close()),

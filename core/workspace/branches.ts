@@ -22,7 +22,7 @@ export async function removeBranch(repoPath: string, { branch, baseBranch, unmer
   if (!free) return 'kept'
   const gone = (await git(['branch', '--quiet', '-D', '--', branch], { codes: [0, 1] })).code === 0
   if (!gone) return 'kept'
-  const marks = (await git(['for-each-ref', '--format=%(refname)', `refs/looptroop/pushed/*/${branch}`])).stdout.split('\n')
+  const marks = (await git(['for-each-ref', '--format=%(refname)', `refs/looptroop/*/*/${branch}`])).stdout.split('\n')
   for (const mark of marks) if (mark !== '') await git(['update-ref', '-d', mark])
   return 'deleted'
 }

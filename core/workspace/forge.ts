@@ -5,7 +5,9 @@
 import path from 'node:path'
 import * as v from 'valibot'
 import type { PullRequest } from '#plugins/contract'
+import { RetryAfter } from '#plugins/errors'
 import { fail } from '../errors.ts'
+import type { Clock } from '../ports.ts'
 import { cleanEnvironment } from './environment.ts'
 import { openGit } from './git.ts'
 import { OutputBuffer, runProcess } from './process.ts'
@@ -13,21 +15,22 @@ import { OutputBuffer, runProcess } from './process.ts'
 export interface ForgePlace {
   readonly repoPath: string
   readonly branch: string
+  readonly clock: Clock
   readonly signal?: AbortSignal | undefined
 }
 export interface Forge {
   available(): Promise<{ ok: boolean; reason?: string }>
   /** The newest pull request of the branch, in whatever state. */
   find(): Promise<PullRequest | null>
-  /** Opens one, or gives the open one this title and body. */
-  open(options: { title: string; body: string; base: string; draft: boolean }): Promise<PullRequest>
+  /** Opens one, or gives the open one this title and body. One that is over and was at `head` already is an answer. */
+  open(options: { title: string; body: string; base: string; draft: boolean; head: string }): Promise<PullRequest>
   /** Merges when its head is still `head`; one that is merged already is an answer. */
   merge(head: string): Promise<PullRequest>
   close(): Promise<PullRequest>
 }
 
 const TIMEOUT_MS = 120_000
-const FIELDS = 'number,url,state,isDraft,headRefOid,baseRefName'
+const FIELDS = 'number,url,state,isDraft,headRefOid,baseRefName,updatedAt'
 const OWN = ['GH_TOKEN', 'GITHUB_TOKEN', 'GH_HOST', 'GH_CONFIG_DIR', 'GH_ENTERPRISE_TOKEN']
 const Found = v.array(
   v.object({
@@ -37,11 +40,12 @@ const Found = v.array(
     isDraft: v.boolean(),
     headRefOid: v.string(),
     baseRefName: v.string(),
+    updatedAt: v.optional(v.string()),
   }),
 )
 
 export function githubForge(place: ForgePlace): Forge {
-  const gh = (args: readonly string[], input?: string): Promise<Ended> => runGh(place, args, input)
+  const gh = async (args: readonly string[], input?: string): Promise<Ended> => withinLimit(place, await runGh(place, args, input))
   const find = async (): Promise<PullRequest | null> => {
     const { stdout } = must(await gh(['pr', 'list', '--head', place.branch, '--state', 'all', '--limit', '1', '--json', FIELDS]))
     return pullRequestIn(stdout)
@@ -50,8 +54,9 @@ export function githubForge(place: ForgePlace): Forge {
   return {
     available: () => available(place),
     find,
-    open: async ({ title, body, base, draft }) => {
+    open: async ({ title, body, base, draft, head }) => {
       const before = await find()
+      if (before !== null && before.state !== 'open' && before.head === head) return before
       const text = ['--title', title, '--body-file', '-']
       if (before?.state === 'open') must(await gh(['pr', 'edit', String(before.number), ...text], body))
       else must(await gh(['pr', 'create', '--head', place.branch, '--base', base, ...text, ...(draft ? ['--draft'] : [])], body))
@@ -95,6 +100,7 @@ function pullRequestIn(stdout: string): PullRequest | null {
   return {
     ...{ number: found.number, url: found.url, draft: found.isDraft, head: found.headRefOid, base: found.baseRefName },
     state: state === 'merged' || state === 'closed' ? state : 'open',
+    updatedAt: found.updatedAt === undefined ? null : Date.parse(found.updatedAt),
   }
 }
 
@@ -111,6 +117,28 @@ function must(end: Ended): Ended {
     args: end.args.slice(0, 3).join(' '),
     problem: (end.stderr || end.stdout).trim().slice(-1_000) || `exit code ${end.code}`,
   })
+}
+
+/** GitHub's two refusals of too many calls. What it says of the time is asked for; that call is free of the limit. */
+const TOO_MANY = /rate limit|abuse detection|HTTP 429/i
+const AGAIN_MS = 300_000
+const MOST_MS = 3_600_000
+const Limits = v.object({ resources: v.record(v.string(), v.object({ remaining: v.number(), reset: v.number() })) })
+
+/** Throws RetryAfter instead, with the time that the forge names. */
+async function withinLimit(place: ForgePlace, end: Ended): Promise<Ended> {
+  if (end.code === 0 || !TOO_MANY.test(end.stderr)) return end
+  throw new RetryAfter(`the forge takes no more calls now: ${end.stderr.trim().slice(0, 300)}`, await waitNamed(place))
+}
+
+async function waitNamed(place: ForgePlace): Promise<number> {
+  const { stdout } = await runGh(place, ['api', 'rate_limit'])
+  const limits = v.safeParse(v.pipe(v.string(), v.parseJson(), Limits), stdout)
+  if (!limits.success) return AGAIN_MS
+  const resets = Object.values(limits.output.resources).flatMap(({ remaining, reset }) => (remaining === 0 ? [reset * 1_000] : []))
+  // None is used up: the other limit, on calls in a short time, names no end.
+  const wait = resets.length === 0 ? AGAIN_MS : Math.max(...resets) - place.clock.now()
+  return Math.min(MOST_MS, Math.max(1_000, wait))
 }
 
 async function runGh({ repoPath, signal }: ForgePlace, args: readonly string[], input?: string): Promise<Ended> {

@@ -109,7 +109,7 @@ function findGit(): string {
   return gitFile
 }
 
-function isExecutable(file: string): boolean {
+export function isExecutable(file: string): boolean {
   try {
     accessSync(file, constants.X_OK)
     return true

@@ -5,7 +5,7 @@
 import { fail, isCode, messageOf } from '../errors.ts'
 import type { Clock } from '../ports.ts'
 import { resolveCommit } from './repository.ts'
-import { changedPaths, writeTree } from './worktree-tree.ts'
+import { changedPaths, resetTo, treeWithout, writeTree } from './worktree-tree.ts'
 import type { Place } from './worktree-place.ts'
 
 export interface CommitOptions {
@@ -19,6 +19,8 @@ export interface SquashOptions {
   readonly message: string
   readonly key: string
   readonly baseBranch: string
+  /** Paths that stay as they are at the base. */
+  readonly without?: readonly string[]
 }
 export interface Squashed {
   readonly commit: string
@@ -62,15 +64,20 @@ export async function squashBranch(place: Place, options: SquashOptions, clock: 
   }
 }
 
-async function squash(place: Place, { message, key, baseBranch }: SquashOptions, clock: Clock): Promise<Squashed> {
+async function squash(place: Place, { message, key, baseBranch, without = [] }: SquashOptions, clock: Clock): Promise<Squashed> {
   const head = await branchHead(place)
   const base = (await place.git(['merge-base', head, await resolveCommit(place.git, baseBranch)])).stdout.trim()
-  if ((await findByKey(place, key, base)) === head) return { commit: head, base, commits: await countOf(place, head) }
+  if ((await findByKey(place, key, base)) === head) {
+    if (without.length > 0) await resetTo(place, head, clock)
+    return { commit: head, base, commits: await countOf(place, head) }
+  }
   const commits = Number((await place.git(['rev-list', '--count', `${base}..${head}`])).stdout.trim())
   if (commits === 0) throw fail('SQUASH_CONFLICT', { ticketId: place.branch, problem: `it has no commit beyond ${baseBranch}` })
   const text = withTrailers(message, { [COUNT]: String(commits), [STEP]: key })
-  const commit = await writeCommit(place, { tree: await resolveTree(place, head), parents: [base], text, clock })
+  const tree = without.length === 0 ? await resolveTree(place, head) : await treeWithout(place, { head, base, paths: without })
+  const commit = await writeCommit(place, { tree, parents: [base], text, clock })
   await moveBranch(place, commit, head)
+  if (without.length > 0) await resetTo(place, commit, clock)
   return { commit, base, commits }
 }
 
@@ -86,8 +93,10 @@ export async function pushBranch(place: Place, { remote = 'origin' }: { remote?:
   if (!remotes.includes(remote)) return { pushed: false, reason: `The repository has no remote ${remote}.` }
   const ref = `refs/heads/${place.branch}`
   const mark = `refs/looptroop/pushed/${remote}/${place.branch}`
-  const ours = (await place.git(['rev-parse', '--verify', '--quiet', mark], { codes: [0, 1] })).stdout.trim()
   const head = await branchHead(place)
+  const ours = await ownAt(place, { remote, ref, mark })
+  // Noted first: a push whose reply is lost is known by it, also when the branch has moved on since.
+  await place.git(['update-ref', pushing(mark), head])
   const args = [
     'push',
     '--no-verify',
@@ -103,6 +112,18 @@ export async function pushBranch(place: Place, { remote = 'origin' }: { remote?:
   if (result.code !== 0) return { pushed: false, reason: `${result.stdout}\n${result.stderr}`.trim().slice(-1_000) }
   await place.git(['update-ref', mark, head])
   return { pushed: true }
+}
+
+const pushing = (mark: string): string => mark.replace('/pushed/', '/pushing/')
+
+/** What the remote branch must still be: what we last pushed there, or began to push when it is that by now. Empty: nothing of ours. */
+async function ownAt(place: Place, { remote, ref, mark }: { remote: string; ref: string; mark: string }): Promise<string> {
+  const commitAt = async (name: string): Promise<string> =>
+    (await place.git(['rev-parse', '--verify', '--quiet', name], { codes: [0, 1] })).stdout.trim()
+  const [done, begun] = [await commitAt(mark), await commitAt(pushing(mark))]
+  if (begun === '' || begun === done) return done
+  const there = await place.git(['ls-remote', '--', remote, ref], { codes: [0, 128], timeoutMs: PUSH_TIMEOUT_MS })
+  return there.stdout.split('\t')[0] === begun ? begun : done
 }
 
 /** The newest commit after `since` that carries the key. */

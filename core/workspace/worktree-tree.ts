@@ -20,14 +20,9 @@ export async function treeState(place: Place): Promise<string> {
   return `${head}:${await writeTree(place)}`
 }
 
-/**
- * The worktree as a tree object, made in an index of its own: the worktree's own index is not touched. It lies in the
- * worktree's administrative folder, so that what a killed process leaves goes with the worktree.
- */
+/** The worktree as a tree object, made in an index of its own: the worktree's own index is not touched. */
 export async function writeTree(place: Place, from = 'HEAD', paths?: readonly string[]): Promise<string> {
-  const folder = await mkdtemp(path.join(place.gitDir, 'looptroop-index-'))
-  const env = { GIT_INDEX_FILE: path.join(folder, 'index') }
-  try {
+  return inOwnIndex(place, async (env) => {
     await place.git(['read-tree', from], { env })
     const chosen = paths ?? (await changedPaths(place, from)).filter((name) => !name.endsWith('/'))
     if (chosen.length > 0) {
@@ -35,6 +30,30 @@ export async function writeTree(place: Place, from = 'HEAD', paths?: readonly st
       await place.git(['add', '--all', '--force', '--pathspec-from-file=-', '--pathspec-file-nul'], { env, input })
     }
     return (await place.git(['write-tree'], { env })).stdout.trim()
+  })
+}
+
+/** A commit's tree, but for some paths, which are as they are at the base: its version, or not there. */
+export async function treeWithout(
+  place: Place,
+  { head, base, paths }: { head: string; base: string; paths: readonly string[] },
+): Promise<string> {
+  return inOwnIndex(place, async (env) => {
+    await place.git(['read-tree', head], { env })
+    const kept = splitNul((await place.git(['ls-tree', '-r', '-z', base, '--', ...paths])).stdout)
+    // Taken out first: a file of the base may stand where the change has a folder.
+    const gone = paths.map((name) => `0 ${'0'.repeat(40)}\t${name}`)
+    const back = kept.map((entry) => entry.replace(/^(\d+) \w+ (\w+)\t/, '$1 $2\t'))
+    await place.git(['update-index', '-z', '--index-info'], { env, input: [...gone, ...back].join('\0') + '\0' })
+    return (await place.git(['write-tree'], { env })).stdout.trim()
+  })
+}
+
+/** It lies in the worktree's administrative folder, so that what a killed process leaves goes with the worktree. */
+async function inOwnIndex<T>(place: Place, work: (env: Readonly<Record<string, string>>) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(path.join(place.gitDir, 'looptroop-index-'))
+  try {
+    return await work({ GIT_INDEX_FILE: path.join(folder, 'index') })
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

@@ -2,8 +2,9 @@
  * A ticket's own worktree and branch. The person's checkout, index, configuration and hooks are never touched. Every call can
  * be made again after a crash: it finds what an earlier one did.
  */
-import type { ExecResult } from '#plugins/contract'
+import type { ExecResult, HookCheck, HookPolicy, Survey, WorkspaceInput } from '#plugins/contract'
 import type { Clock } from '../ports.ts'
+import { candidateFiles, type Candidates } from './candidates.ts'
 import { runCommand, type CommandRequest } from './commands.ts'
 import {
   commitChanges,
@@ -15,6 +16,10 @@ import {
   type SquashOptions,
 } from './worktree-commits.ts'
 import { githubForge, type Forge } from './forge.ts'
+import { lookAtInputs } from './inputs.ts'
+import { checkHooks, type HookRequest } from './run-hooks.ts'
+import { effectsSince, markEffects, type SideEffects } from './side-effects.ts'
+import { surveyOf } from './survey.ts'
 import { mergeBase, type Updated } from './worktree-merge.ts'
 import { endProcessesIn } from './processes.ts'
 import { ensurePlace, openPlace, removePlace, type PlaceOptions } from './worktree-place.ts'
@@ -37,7 +42,16 @@ export interface Workspace {
   commit(options: CommitOptions): Promise<string | null>
   squash(options: SquashOptions): Promise<Squashed>
   /** Merges the base branch when it moved on; with conflicts nothing changes. */
-  update(options: { readonly baseBranch: string; readonly key: string }): Promise<Updated>
+  update(options: { readonly baseBranch: string; readonly key: string; readonly look?: boolean }): Promise<Updated>
+  hooks(request: HookRequest): Promise<HookCheck>
+  candidates(since?: string): Promise<Candidates>
+  survey(options: { readonly policy: HookPolicy }): Promise<Survey>
+  inputs(paths: readonly string[], options: { readonly bring: boolean }): Promise<readonly WorkspaceInput[]>
+  /** What changes beside the files that a commit would take: marked before, told after. */
+  readonly effects: {
+    mark(name: string): Promise<void>
+    since(name: string): Promise<SideEffects | null>
+  }
   /** `from` defaults to the base commit; without `to` it is the worktree as it stands. */
   diff(options?: { readonly from?: string; readonly to?: string; readonly maxChars?: number }): Promise<Diff>
   push(options?: { readonly remote?: string }): Promise<Pushed>
@@ -54,7 +68,7 @@ const DIFF_CHARS = 200_000
 const OUTPUT_BYTES = 200_000
 
 export function createWorkspace(options: WorkspaceOptions): Workspace {
-  const { clock, branch, worktreePath, baseCommit } = options
+  const { clock, branch, worktreePath, baseCommit, repoPath } = options
   const place = () => openPlace(options)
   return {
     path: worktreePath,
@@ -66,6 +80,14 @@ export function createWorkspace(options: WorkspaceOptions): Workspace {
     commit: async (wanted) => commitChanges(await place(), wanted, clock),
     squash: async (wanted) => squashBranch(await place(), wanted, clock),
     update: async (wanted) => mergeBase(await place(), wanted, clock),
+    hooks: async (request) => checkHooks(await place(), request),
+    candidates: async (since) => candidateFiles(await place(), since),
+    survey: async ({ policy }) => surveyOf(await place(), { repoPath, policy }),
+    inputs: async (paths, { bring }) => lookAtInputs(await place(), { repoPath, paths, bring }),
+    effects: {
+      mark: async (name) => markEffects(await place(), name),
+      since: async (name) => effectsSince(await place(), name),
+    },
     forge: githubForge(options),
     diff: async ({ from = baseCommit, to, maxChars = DIFF_CHARS } = {}) => diffTrees(await place(), { from, to, maxChars }),
     push: async (wanted = {}) => pushBranch(await place(), wanted),

@@ -37,6 +37,7 @@ const SETTINGS: Readonly<Record<string, Json>> = {
   'limits.promptMs': 1_800_000,
   'limits.commandMs': 600_000,
   'questions.allowed': true,
+  'git.hooks': 'report',
   'council.quorum': null,
   'interview.maxQuestions': 12,
   'interview.followUpPercent': 25,
@@ -111,7 +112,7 @@ async function askVerb(
   { form, poll }: { form: Form; poll: Poll | undefined },
 ): Promise<Decision> {
   const decision = script.decisions?.[name] ?? (await poll?.look())
-  if (!decision) {
+  if (!decision || !('action' in decision)) {
     journal.visit(name, 'ask', toJson(form))
     asked.push({ name, form })
     return journal.park(name, 'ask', toJson(form))
@@ -168,7 +169,8 @@ function workspaceVerbs({ journal, world, script }: RunParts): WorkspaceVerbs {
         input,
         effect: () => ({ commit: world.commit() ?? world.head(), base: 'base', commits: world.commits.length }),
       }),
-    update: (name) => record('update', name, { effect: () => ({ moved: false, base: 'base', conflicts: [], ...script.baseMoved }) }),
+    update: (name, input) =>
+      record('update', name, { input, effect: () => ({ moved: false, base: 'base', conflicts: [], ...script.baseMoved }) }),
     diff: (name, input) =>
       record('diff', name, { input, effect: () => ({ patch: '', stat: `${world.changed().length} files changed`, truncated: false }) }),
     push: (name, input) =>
@@ -182,6 +184,10 @@ function workspaceVerbs({ journal, world, script }: RunParts): WorkspaceVerbs {
         input: { paths, ...options },
         effect: () => paths.map((path) => ({ path, content: world.file(path), truncated: false })),
       }),
+    hooks: (name, input) => record('hooks', name, { input, effect: () => world.hooks() }),
+    candidates: (name, input) => record('candidates', name, { input, effect: () => ({ files: world.candidates(), more: 0 }) }),
+    survey: (name) => record('survey', name, { effect: () => world.survey() }),
+    inputs: (name, paths, options) => record('inputs', name, { input: { paths, ...options }, effect: () => world.inputs(paths) }),
     remove: async (name) => void (await record('remove', name, { effect: nothing })),
   }
 }

@@ -11,6 +11,7 @@ import type {
   Turned,
   TurnedWhy,
 } from '../contract.ts'
+import type { CandidateFile, HookCheck, Survey, WorkspaceInput } from '../workspace.ts'
 
 export interface AskedPrompt {
   readonly name: string
@@ -36,6 +37,13 @@ export interface PhaseScript {
   readonly files?: Readonly<Record<string, string>>
   /** Paths that differ from the base; none means that a commit finds nothing. Default `['changed.txt']`. */
   readonly changed?: readonly string[]
+  /** What the repository's hooks say; default: there are none. */
+  readonly hooks?: Partial<HookCheck>
+  /** More about files in `changed`, by path. */
+  readonly candidates?: Readonly<Record<string, Partial<CandidateFile>>>
+  readonly survey?: Partial<Survey>
+  /** About files of the person's checkout, by path; default: each can be used. */
+  readonly inputs?: Readonly<Record<string, Partial<WorkspaceInput>>>
   readonly settings?: Readonly<Record<string, Json>>
   /** The ticket's pull request, as the forge has it; without it there is no forge. */
   readonly pullRequest?: PullRequest

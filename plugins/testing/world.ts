@@ -1,6 +1,7 @@
 /** What a phase under test acts on: documents, items, a worktree without git. Replays read their records, not this. */
 import { createHash } from 'node:crypto'
 import type { ArtifactView, ExecResult, Item, ItemPatch, Json } from '../contract.ts'
+import type { CandidateFile, HookCheck, Survey, WorkspaceInput } from '../workspace.ts'
 import { copyOf } from './rules.ts'
 import { seeded } from './schedule.ts'
 import type { PhaseScript } from './script.ts'
@@ -84,6 +85,25 @@ export class TestWorld {
     this.commands.push(command)
     const result = { command, exitCode: 0, output: '', durationMs: 1, timedOut: false, truncated: false }
     return { ...result, ...this.#script.exec?.(command) }
+  }
+
+  hooks(): HookCheck {
+    return { policy: 'report', ran: [], left: [], passed: true, changed: [], ...this.#script.hooks }
+  }
+
+  /** All that changed, as small new texts, unless the script says more of one. */
+  candidates(): readonly CandidateFile[] {
+    const plain = { status: 'added', tracked: false, kind: 'file', bytes: 10, binary: false, secrets: [] } as const
+    return this.changed().map((path) => ({ path, ...plain, ...this.#script.candidates?.[path] }))
+  }
+
+  survey(): Survey {
+    const hooks = { policy: 'report' as const, found: [], hints: [] }
+    return { manifests: [], lock_files: [], tools: [], ignored: [], hooks, ...this.#script.survey }
+  }
+
+  inputs(paths: readonly string[]): readonly WorkspaceInput[] {
+    return paths.map((path) => ({ path, kind: 'file', sha256: sha256(path), bytes: 1, problem: null, ...this.#script.inputs?.[path] }))
   }
 
   file(path: string): string | null {

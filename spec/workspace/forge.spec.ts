@@ -51,8 +51,9 @@ describe('the forge', (it) => {
     await workspace.commit({ message: 'two', key: 'k1' })
     assert.equal(await workspace.push(), { pushed: true })
     assert.equal(await workspace.push(), { pushed: true })
-    const opened = await forge.open(text)
-    assert.equal(await forge.open({ ...text, title: 'Again' }), opened)
+    const at = { head: await workspace.head() }
+    const opened = await forge.open({ ...text, ...at })
+    assert.equal(await forge.open({ ...text, ...at, title: 'Again' }), opened)
     assert.equal([opened.state, opened.draft, opened.head, opened.base], ['open', true, await workspace.head(), 'main'])
     assert.is((await world.log()).filter((line) => line.startsWith('pr create')).length, 1)
     assert.match(String(await forge.merge('0000').catch((error: unknown) => error)), /what was reviewed is 0000/)

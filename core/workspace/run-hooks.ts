@@ -1,0 +1,117 @@
+/**
+ * The repository's hooks over a change, as git would run them, but beside it: HEAD and index are those of a scratch folder, so that
+ * a hook sees exactly the change as staged and can move neither the ticket's branch nor its index. Files are the worktree's own.
+ */
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import type { HookCheck, HookOptions, HookPolicy } from '#plugins/contract'
+import { cleanEnvironment } from './environment.ts'
+import { findHooks, type FoundHook } from './find-hooks.ts'
+import { splitNul } from './git.ts'
+import { OutputBuffer, runProcess } from './process.ts'
+import { resolveCommit } from './repository.ts'
+import type { Place } from './worktree-place.ts'
+import { writeTree } from './worktree-tree.ts'
+
+export interface HookRequest extends HookOptions {
+  readonly policy: HookPolicy
+  readonly timeoutMs: number
+  readonly signal?: AbortSignal | undefined
+}
+type Ran = HookCheck['ran'][number]
+
+const STAGES = { commit: ['pre-commit', 'commit-msg'], push: ['pre-push'] } as const
+const MAX_OUTPUT = 20_000
+const NOTHING = '0'.repeat(40)
+
+export async function checkHooks(place: Place, request: HookRequest): Promise<HookCheck> {
+  const { policy, stage } = request
+  const wanted: readonly string[] = STAGES[stage]
+  const found = (await findHooks(place)).hooks.filter((hook) => wanted.includes(hook.name))
+  const why = (hook: FoundHook): string | null => hook.whyNot ?? (policy === 'skip' ? 'git.hooks is skip' : null)
+  const left = found.flatMap((hook) => (why(hook) === null ? [] : [{ hook: hook.name, why: why(hook) ?? '' }]))
+  const runnable = found.filter((hook) => why(hook) === null).toSorted((a, b) => wanted.indexOf(a.name) - wanted.indexOf(b.name))
+  if (runnable.length === 0) return { policy, ran: [], left, passed: true, changed: [] }
+  const before = await writeTree(place)
+  const ran = await (stage === 'commit' ? overCommit : overPush)(place, request, { hooks: runnable, tree: before })
+  const after = await writeTree(place)
+  return { policy, ran, left, passed: ran.every((run) => run.exitCode === 0), changed: await namesBetween(place, before, after) }
+}
+
+interface Over {
+  readonly hooks: readonly FoundHook[]
+  /** The worktree as it stands. */
+  readonly tree: string
+}
+
+async function overCommit(place: Place, request: HookRequest, { hooks, tree }: Over): Promise<readonly Ran[]> {
+  const scratch = await mkdtemp(path.join(place.gitDir, 'looptroop-hooks-'))
+  try {
+    await fillScratch(place, scratch, { head: await resolveCommit(place.git, request.since ?? 'HEAD'), tree })
+    const message = path.join(scratch, 'COMMIT_EDITMSG')
+    await writeFile(message, `${(request.message ?? '').trim()}\n`)
+    const env = { GIT_DIR: scratch, GIT_INDEX_FILE: path.join(scratch, 'index') }
+    return await inOrder(hooks, (hook) => run(place, request, { hook, env, args: hook.name === 'commit-msg' ? [message] : [] }))
+  } finally {
+    await rm(scratch, { recursive: true, force: true })
+  }
+}
+
+/** What git needs to take a folder for a worktree's own: the shared one, a HEAD, an index. */
+async function fillScratch(place: Place, scratch: string, { head, tree }: { head: string; tree: string }): Promise<void> {
+  await writeFile(path.join(scratch, 'commondir'), `${path.resolve(place.gitDir, '../..')}\n`)
+  await writeFile(path.join(scratch, 'HEAD'), `${head}\n`)
+  await mkdir(path.join(scratch, 'info'))
+  for (const name of ['config.worktree', 'info/sparse-checkout'])
+    await copyFile(path.join(place.gitDir, name), path.join(scratch, name)).catch(() => undefined) // most worktrees have none
+  const env = { GIT_DIR: scratch, GIT_INDEX_FILE: path.join(scratch, 'index') }
+  await place.git(['read-tree', tree], { env })
+  await place.git(['update-index', '-q', '--refresh'], { env, codes: [0, 1] })
+}
+
+async function overPush(place: Place, request: HookRequest, { hooks }: Over): Promise<readonly Ran[]> {
+  const ref = `refs/heads/${place.branch}`
+  const head = await resolveCommit(place.git, place.branch)
+  const mark = await place.git(['rev-parse', '--verify', '--quiet', `refs/looptroop/pushed/origin/${place.branch}`], { codes: [0, 1] })
+  const url = await place.git(['remote', 'get-url', 'origin'], { codes: [0, 2, 128] })
+  const input = `${ref} ${head} ${ref} ${mark.stdout.trim() || NOTHING}\n`
+  const args = ['origin', url.stdout.trim() || 'origin']
+  return inOrder(hooks, (hook) => run(place, request, { hook, env: { GIT_DIR: place.gitDir }, args, input }))
+}
+
+/** As git does: one that fails ends it. */
+async function inOrder(hooks: readonly FoundHook[], work: (hook: FoundHook) => Promise<Ran>): Promise<readonly Ran[]> {
+  const ran: Ran[] = []
+  for (const hook of hooks) {
+    const end = await work(hook)
+    ran.push(end)
+    if (end.exitCode !== 0) break
+  }
+  return ran
+}
+
+interface OneRun {
+  readonly hook: FoundHook
+  readonly args: readonly string[]
+  readonly env: Readonly<Record<string, string>>
+  readonly input?: string
+}
+
+/** Without a terminal, in a clean environment, in a process group of its own that its time limit ends. */
+async function run(place: Place, { timeoutMs, signal }: HookRequest, { hook, args, env, input }: OneRun): Promise<Ran> {
+  const output = new OutputBuffer(MAX_OUTPUT)
+  const own = { GIT_WORK_TREE: place.path, GIT_PREFIX: '', GIT_EDITOR: ':', GIT_TERMINAL_PROMPT: '0', SSH_ASKPASS_REQUIRE: 'never' }
+  const end = await runProcess({
+    // Through the shell, which also runs a script that names no interpreter, as git does.
+    ...{ file: '/bin/sh', args: ['-c', 'exec "$0" "$@"', hook.file, ...args] },
+    ...{ cwd: place.path, env: cleanEnvironment({ ...own, ...env }), timeoutMs, signal, input },
+    onOutput: (_, chunk) => output.add(chunk),
+  })
+  const { timedOut, durationMs } = end
+  return { hook: hook.name, exitCode: timedOut ? null : end.exitCode, timedOut, durationMs, output: output.text() }
+}
+
+async function namesBetween(place: Place, from: string, to: string): Promise<readonly string[]> {
+  if (from === to) return []
+  return splitNul((await place.git(['diff-tree', '-r', '-z', '--name-only', '--no-renames', from, to])).stdout)
+}
