@@ -2,6 +2,7 @@
  * What a ticket that is over still holds outside the database: sessions at OpenCode, a directory that OpenCode has open, a
  * worktree, a branch. Each step looks before it acts, so all of it can be done again after a crash.
  */
+import type { EvidenceFiles } from './evidence/evidence-files.ts'
 import type { OpencodeAdapter } from './opencode/adapter.ts'
 import type { OpenProject } from './projects.ts'
 import type { BranchEnd, CanceledTicket, CompletedTicket, DraftTicket } from './ticket.ts'
@@ -12,6 +13,7 @@ export type RestingTicket = DraftTicket | CompletedTicket | CanceledTicket
 
 export interface ClearEnv {
   readonly adapter: OpencodeAdapter
+  readonly evidence: EvidenceFiles
   /** Frees the directory at OpenCode and removes the worktree; nothing when there is none. */
   readonly removeWorktree: (project: OpenProject, place: { id: string; branch: string; baseCommit: string }) => Promise<void>
 }

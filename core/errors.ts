@@ -89,6 +89,9 @@ const ERRORS = {
   QUESTION_UNKNOWN: say('not_found', (d) => `${d.ticketId} has no open question ${d.requestId}.`, 'List what waits with questions.list.'),
   QUESTION_ANSWERED: say('conflict', (d) => `${d.requestId} was already answered.`, 'Nothing to do.'),
   QUESTION_DECLINED: say('conflict', (d) => `${d.requestId} was declined: nobody answered in time.`, 'The model goes on without the answer; tell it what it should know with a Retry note.'),
+  EVIDENCE_CLOSED: say('precondition', (d) => `${d.ticketId} has no checklist that waits for its results.`, 'Files are attached while a manual test waits; what was handed in stays as it is.'),
+  EVIDENCE_TOO_LARGE: say('too_large', (d) => `The file is not taken: ${d.problem}.`, 'Attach a smaller one, such as the part of it that shows what you saw, or take another one away.'),
+  EVIDENCE_UNKNOWN: say('not_found', (d) => `${d.ticketId} has no attached file ${d.sha256}.`, 'List what there is with evidence.list.'),
   // -- turns and sessions
   SLOT_TAKEN: say('conflict', (d) => `Another session is active for ${d.slot}.`, 'Wait for it, or retry the phase.'),
   SESSION_UNVERIFIED: say('unavailable', (d) => `OpenCode does not say what became of session ${d.sessionId}: ${d.problem}`, 'Bring OpenCode back and Continue (checks again); or Retry (gives the session up).'),

@@ -32,6 +32,7 @@ export interface ExecuteEnv {
   readonly rests: () => boolean
   readonly assertMaySpend: RunContext['assertMaySpend']
   readonly assertModel: RunContext['assertModel']
+  readonly evidence: RunContext['evidence']
   /** Most tickets that may hold the project's execution lease at once. */
   readonly exclusiveLimit: number
 }
@@ -81,6 +82,7 @@ async function runPhase(
     turnPlace: (work) => env.turnPlaces.hold(driving.signal, (turn) => work((on) => (turn.pause(on), env.place.pause(on)))),
     assertMaySpend: env.assertMaySpend,
     assertModel: env.assertModel,
+    evidence: env.evidence,
   }
   const end = await runPlugin(run)
   if (end.kind === 'outcome') assertLeadsOn({ row, plugin }, end.outcome)

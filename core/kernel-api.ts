@@ -12,6 +12,7 @@ import type { RecoveryReport } from './recovery.ts'
 import type { Settings, SettingSource, SettingsPatch } from './settings.ts'
 import type { ArtifactRecord, InboxKind, ProjectRecord, Settlement, Slot, TurnRecord } from './store/records.ts'
 import type { Blocked, PausedBy, TicketStatus, WaitingFor } from './ticket.ts'
+import type { EvidenceCalls } from './calls/evidence.ts'
 import type { TicketCalls, TidyReport } from './ticket-calls.ts'
 
 export type { Caps, Costs, Spent } from './money.ts'
@@ -230,6 +231,7 @@ export interface Kernel {
   }
   phases(): readonly PipelineView[]
   readonly tickets: TicketCalls
+  readonly evidence: EvidenceCalls
   readonly questions: {
     list(filter: { ticketId?: string | undefined }): Promise<{ items: readonly QuestionView[]; errors: readonly PartialFailure[] }>
     reply(input: { ticketId: string; requestId: string; answers: readonly (readonly string[])[] }): Promise<{ ok: true }>

@@ -1,8 +1,11 @@
 /** Puts the kernel together from its parts; the parts do the work. */
+import path from 'node:path'
 import { ticketCalls } from './calls/tickets.ts'
+import { evidenceCalls } from './calls/evidence.ts'
 import type { ClearEnv } from './clear-ticket.ts'
 import type { Opencode } from './driving.ts'
 import { inboxCalls } from './calls/inbox.ts'
+import { EvidenceFiles } from './evidence/evidence-files.ts'
 import { HouseKeeping } from './house-keeping.ts'
 import type { Kernel } from './kernel-api.ts'
 import { Leases, thisProcess } from './leases.ts'
@@ -24,6 +27,7 @@ import { projectCosts } from './calls/costs.ts'
 import { projectPauses, serverCalls } from './calls/pauses.ts'
 import { settingCalls } from './calls/settings.ts'
 import type { Settings } from './settings.ts'
+import { pathOfUrl } from './store/copies.ts'
 import type { StoreOpener } from './store/app-store.ts'
 import { Pauses } from './pauses.ts'
 import { pipelineViews } from './views.ts'
@@ -38,6 +42,8 @@ export interface KernelOptions {
   readonly databaseUrl: string
   readonly stores: StoreOpener
   readonly registry: Registry
+  /** Where people's attached files are kept; default: beside the app database. */
+  readonly evidenceFolder?: string
   /** Settings from `looptroop.config.ts`: weaker than the app's own. */
   readonly configSettings?: Partial<Settings>
   readonly opencode: Opencode
@@ -52,7 +58,7 @@ export interface KernelOptions {
 export async function createKernel(options: KernelOptions): Promise<Kernel> {
   const { opencode, registry, clock = systemClock, chance = systemChance, log = () => {} } = options
   const parts = await openParts({ ...options, clock, chance })
-  const { projects, settings, models, startUp, worker, house, nudges, clear, pauses } = parts
+  const { projects, settings, models, startUp, worker, house, nudges, clear, pauses, evidence } = parts
   const { adapter } = opencode
   const stopping = new AbortController()
   return {
@@ -67,7 +73,20 @@ export async function createKernel(options: KernelOptions): Promise<Kernel> {
     server: serverCalls({ projects, worker, pauses, log }),
     settings: settings.calls,
     phases: () => pipelineViews(registry),
-    tickets: ticketCalls({ projects, registry, models, worker, adapter, clock, chance, clear, pauses, settingsFor: settings.forTicket }),
+    tickets: ticketCalls({
+      projects,
+      registry,
+      models,
+      worker,
+      adapter,
+      clock,
+      chance,
+      clear,
+      pauses,
+      evidence,
+      settingsFor: settings.forTicket,
+    }),
+    evidence: evidenceCalls({ projects, files: evidence, clock }),
     ...inboxCalls({ projects, worker, adapter, clock }),
     events: eventCalls(projects),
     recovery: () => startUp.report,
@@ -99,12 +118,17 @@ async function openParts(options: KernelOptions & { clock: Clock; chance: Chance
   const workspaceOf = workspaces(clock, opencode.adapter)
   const shared = { projects, clock, log, appSettings: settings.app, projectSettings: settings.forProject }
   const pauses = new Pauses({ app, clock })
-  const worker = new Worker({ ...shared, pauses, leases, startUp, registry, opencode, models, chance, workspaceOf })
-  const clear: ClearEnv = { adapter: opencode.adapter, removeWorktree: (project, ticket) => workspaceOf(project, ticket).remove() }
+  const evidence = new EvidenceFiles(options.evidenceFolder ?? path.join(path.dirname(pathOfUrl(options.databaseUrl)), 'evidence'))
+  const worker = new Worker({ ...shared, pauses, evidence, leases, startUp, registry, opencode, models, chance, workspaceOf })
+  const clear: ClearEnv = {
+    adapter: opencode.adapter,
+    evidence,
+    removeWorktree: (project, ticket) => workspaceOf(project, ticket).remove(),
+  }
   const house = new HouseKeeping({ ...shared, worker, clear, ready: () => startUp.done })
   const targetOf = async (project: OpenProject): Promise<Settings['notify']> => (await settings.forProject(project)).notify
   const nudges = new Nudges({ ...shared, targetOf, deliver: options.deliver ?? deliverNudge })
-  return { app, projects, settings, models, startUp, worker, house, nudges, clear, pauses }
+  return { app, projects, settings, models, startUp, worker, house, nudges, clear, pauses, evidence }
 }
 
 /** Runs end first, then the databases close, whatever the runs' end brought. */

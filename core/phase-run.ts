@@ -7,6 +7,7 @@ import { event } from './events/events.ts'
 import { toJson } from './json.ts'
 import { itemVerbs, readVerb, saveVerb } from './verbs/document-verbs.ts'
 import type { Parked } from './verbs/journal.ts'
+import { evidenceVerb, proposeVerb } from './verbs/finding-verbs.ts'
 import { promptVerb } from './verbs/prompt-verb.ts'
 import type { RunContext } from './verbs/run-context.ts'
 import { askVerb, sleepVerb } from './verbs/waiting-verbs.ts'
@@ -41,6 +42,8 @@ export function createPhaseRun<Out>(run: RunContext): PhaseRun<Out> {
     items: itemVerbs(run),
     workspace: workspaceVerbs(run),
     forge: forgeVerbs(run),
+    propose: (name, proposal) => proposeVerb(run, name, proposal),
+    evidence: (name, sha256s, options) => evidenceVerb(run, name, { sha256s, ...options }),
     emit: async ({ name, data }) => {
       const recorded = journal.numbered(`emit:${name}`)
       const events = (): readonly ReturnType<typeof event>[] => [event('plugin', { ...journal.at, name, data })]

@@ -5,6 +5,7 @@
 import type { Opencode } from './driving.ts'
 import { carryOut } from './commands.ts'
 import { execute } from './execute.ts'
+import type { EvidenceFiles } from './evidence/evidence-files.ts'
 import type { Leases } from './leases.ts'
 import { messageOf } from './errors.ts'
 import type { ModelList } from './opencode/models.ts'
@@ -36,6 +37,7 @@ export interface WorkerEnv {
   readonly leases: Leases
   readonly startUp: StartUp
   readonly pauses: Pauses
+  readonly evidence: EvidenceFiles
   readonly appSettings: () => Settings
   readonly projectSettings: (project: OpenProject) => Promise<Settings>
   readonly workspaceOf: (project: OpenProject, ticket: Pick<StartedTicket, 'id' | 'branch' | 'baseCommit'>) => Workspace
@@ -252,6 +254,8 @@ export class Worker {
           workspaceOf: (driven: DrivenTicket) => workspaceOf(project, driven),
           assertMaySpend: () => assertMaySpend({ ...driving.fence, store: project.store, projectSettings: () => projectSettings(project) }),
           assertModel: (ref) => models.assertModelKnown(ref, { signal: controller.signal }),
+          evidence: (sha256s, options) =>
+            this.#env.evidence.read({ projectId: project.record.id, ticketId: fence.ticketId }, sha256s, options),
           exclusiveLimit: appSettings()['limits.exclusiveTickets'],
         },
         ticket,

@@ -1,33 +1,26 @@
-/** What a person should try by hand, and what they should see. Each round has a checklist of its own. */
+/** What a person should try by hand, and what they should see. Each round has a checklist of its own, for one tested commit. */
 import * as v from 'valibot'
-import { PromptFailed, definePhase, part, slices, withParts } from '#plugins'
+import { parse } from 'yaml'
+import {
+  EXAMPLE_QA_CHECKLIST,
+  Prd,
+  PromptFailed,
+  QaChecklist,
+  checklistOutput,
+  definePhase,
+  part,
+  qaCoverage,
+  slices,
+  testedNow,
+  withParts,
+} from '#plugins'
+import type { PhaseRun } from '#plugins'
 
-const Text = v.pipe(v.string(), v.trim(), v.minLength(1))
-const Checklist = v.object({
-  items: v.pipe(
-    v.array(
-      v.object({
-        id: v.pipe(v.string(), v.regex(/^qa-[a-z0-9-]{1,40}$/, 'must be like qa-1')),
-        title: Text,
-        behavior: Text,
-        severity: v.picklist(['required', 'optional']),
-        prerequisites: v.optional(v.array(Text), []),
-        actions: v.pipe(v.array(Text), v.minLength(1)),
-        expected_result: Text,
-        bead_refs: v.optional(v.array(v.string()), []),
-        prd_refs: v.optional(v.array(v.string()), []),
-      }),
-    ),
-    v.minLength(1),
-    v.maxLength(30),
-    v.check((items) => new Set(items.map((i) => i.id)).size === items.length, 'each id may be there only once'),
-  ),
-})
-type Checklist = v.InferOutput<typeof Checklist>
+const Plan = v.object({ beads: v.array(v.looseObject({ id: v.string() })) })
 const PATCH_CHARS = 30_000
 const context = slices('ticket_details', 'prd', 'beads', 'final_test_report', 'qa_checklist', 'qa_results').about('ticket_details')
 
-export default definePhase<Checklist>({
+export default definePhase<QaChecklist>({
   id: 'GENERATING_QA_CHECKLIST',
   label: 'Preparing the manual test',
   primitive: 'prompt',
@@ -38,28 +31,33 @@ export default definePhase<Checklist>({
     task: 'Write the checklist for the finished change below.',
     steps: [
       'Only what a person can see and a test run cannot; each item one behaviour, with exact actions and what is then to be seen.',
-      'Cover every acceptance criterion that can be tried by hand; name it in `prd_refs`.',
+      'Cover every acceptance criterion that can be tried by hand; name its story in `prd_refs`.',
       'When there were earlier results, test again what failed and what the mending may have touched.',
     ],
   },
   context,
-  output: {
-    schema: Checklist,
-    format: 'yaml',
-    tag: 'MANUAL_QA_CHECKLIST',
-    example: {
-      items: [
-        {
-          ...{ id: 'qa-1', title: 'A short title', behavior: 'What is tried.', severity: 'required', prerequisites: [] },
-          ...{ actions: ['What to do.'], expected_result: 'What is then to be seen.', bead_refs: [], prd_refs: [] },
-        },
-      ],
-    },
-  },
+  output: { schema: QaChecklist, format: 'yaml', tag: 'MANUAL_QA_CHECKLIST', example: EXAMPLE_QA_CHECKLIST },
   async run(phase) {
+    const tested = await testedNow(phase)
     const { patch, stat } = await phase.workspace.diff('diff', { maxChars: PATCH_CHARS })
-    const turned = await phase.prompt('checklist', { context: withParts(context, [part('change', `${stat}\n\n${patch}`)]) })
+    const known = { beads: await beadsOf(phase), stories: await storiesOf(phase) }
+    const turned = await phase.prompt('checklist', {
+      context: withParts(context, [part('change', `${stat}\n\n${patch}`)]),
+      output: checklistOutput(known),
+    })
     if (!turned.ok) throw new PromptFailed(turned)
-    return phase.done(turned.value)
+    await phase.save('qa_coverage', qaCoverage(turned.value, known.stories ?? []))
+    return phase.done({ ...turned.value, tested })
   },
 })
+
+/** Null where a pipeline has none, or one of its own form. */
+async function storiesOf(phase: PhaseRun<QaChecklist>): Promise<readonly string[] | null> {
+  const prd = v.safeParse(Prd, parse((await phase.read('prd'))?.content ?? ''))
+  return prd.success ? prd.output.epics.flatMap((epic) => epic.user_stories.map((story) => story.id)) : null
+}
+
+async function beadsOf(phase: PhaseRun<QaChecklist>): Promise<readonly string[] | null> {
+  const plan = v.safeParse(Plan, parse((await phase.read('beads'))?.content ?? ''))
+  return plan.success ? plan.output.beads.map((bead) => bead.id) : null
+}

@@ -1,10 +1,11 @@
 /**
  * One commit on the base branch's side: what a person reviews. When the base moved on while the ticket was under way, it is
- * merged first and what proved the change is run again; what fails then goes back to the final test.
+ * merged first and what proved the change is run again; what fails then goes back to the final test. So does what no test, or no
+ * tester, has seen as it is now.
  */
 import { parse } from 'yaml'
-import { GiveUp, command } from '#plugins'
-import type { PhaseRun } from '#plugins'
+import { GiveUp, command, nextRound } from '#plugins'
+import type { Outcome, PhaseRun } from '#plugins'
 
 const REVERIFY = 'reverify'
 
@@ -19,17 +20,17 @@ export default command({
     // Every bead was verified and none needed a change: said in the report, not an error.
     if (changed.length === 0)
       return phase.done({ branch: ticket.branch, commit: null, base: ticket.baseCommit, files: [], stat: 'nothing changed' })
+    const untested = await untestedSince(phase)
+    if (untested !== null) return testAgain(phase, untested)
     const { moved, conflicts } = await phase.workspace.update('base')
     if (conflicts.length > 0)
       throw new GiveUp(`${ticket.baseBranch} moved on, and both sides changed ${conflicts.join(', ')}`, {
         hint: `Merge ${ticket.baseBranch} into ${ticket.branch} by hand, then Retry.`,
       })
     const failure = moved ? await provedAgain(phase) : null
-    if (failure !== null) {
-      const round = await roundOf(phase)
-      await phase.save('final_test_round', { round: round + 1, reason: `${ticket.baseBranch} moved on. With it merged, ${failure}` })
-      return phase.done(undefined, REVERIFY)
-    }
+    if (failure !== null) return testAgain(phase, `${ticket.baseBranch} moved on. With it merged, ${failure}`)
+    if (moved && (await testedByHand(phase)))
+      return testAgain(phase, `${ticket.baseBranch} moved on: what a person tested is another tree by now.`)
     const before = await phase.workspace.head('before')
     const { commit, base, commits } = await phase.workspace.squash('squash', { message: `${ticket.id}: ${ticket.title}` })
     const { stat } = await phase.workspace.diff('diff', { from: base, to: commit, maxChars: 20_000 })
@@ -47,5 +48,21 @@ async function provedAgain(phase: PhaseRun): Promise<string | null> {
   return null
 }
 
-const roundOf = async (phase: PhaseRun): Promise<number> =>
-  (parse((await phase.read('final_test_round'))?.content ?? '') as { round?: number } | null)?.round ?? 1
+async function testAgain<T>(phase: PhaseRun<T>, reason: string): Promise<Outcome<T>> {
+  await nextRound(phase, reason)
+  return phase.done(undefined, REVERIFY)
+}
+
+/** Commits that no test has seen: somebody worked on the branch while the ticket was blocked. Null when there are none. */
+async function untestedSince(phase: PhaseRun): Promise<string | null> {
+  const { commit } = (parse((await phase.read('tested_commit'))?.content ?? '') ?? {}) as { commit?: string }
+  const head = await phase.workspace.head('head')
+  if (commit === undefined || commit === head) return null
+  const { stat } = await phase.workspace.diff('untested', { from: commit, to: head, maxChars: 1_000 })
+  return stat.trim() === '' ? null : `The branch was changed after it was tested:\n${stat}`
+}
+
+async function testedByHand(phase: PhaseRun): Promise<boolean> {
+  const { skipped } = (parse((await phase.read('qa_results'))?.content ?? 'skipped: true') ?? {}) as { skipped?: boolean }
+  return skipped !== true
+}

@@ -65,7 +65,10 @@ export default work<FinalTest>({
       ? { ok: false, feedback: `\`${failed.command}\` ended with ${failed.exitCode}:\n${failed.output.slice(-4_000)}` }
       : { ok: true }
   },
-  finalise: async (phase, { name }) => ({
-    commit: await phase.workspace.commit(`${name}:commit`, { message: `test(${phase.ticket.id}): final test` }),
-  }),
+  async finalise(phase, { name }) {
+    const commit = await phase.workspace.commit(`${name}:commit`, { message: `test(${phase.ticket.id}): final test` })
+    // What is integrated has to be this.
+    await phase.save('tested_commit', { commit: commit ?? (await phase.workspace.head(`${name}:head`)) })
+    return { commit }
+  },
 })

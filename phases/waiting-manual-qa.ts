@@ -1,29 +1,16 @@
-/** A person tries the change. What fails becomes beads of its own, which are coded, tested and tried again. */
-import * as v from 'valibot'
+/**
+ * A person tries the change. What fails becomes beads of its own, which are coded, tested and tried again; what could be better
+ * becomes a draft ticket. Results are of the commit that the checklist was written for: when the tree has moved they are void.
+ */
 import { parse } from 'yaml'
-import { COMPLETE, Expansion, PromptFailed, definePhase, part, slices, withParts } from '#plugins'
-import type { Form, Json, OutputSpec, PhaseRun } from '#plugins'
+import { COMPLETE, PromptFailed, askAboutDrift, definePhase, fixesOutput, nextRound, part, slices, withParts } from '#plugins'
+import type { Decision, EvidenceFile, Fixes, Form, Json, Outcome, PhaseRun, QaChecklist, QaResult, Tested } from '#plugins'
 
 const SKIP = 'skip'
 const FIXES = 'fixes'
-interface Failure {
-  readonly id: string
-  readonly observation: string
-  readonly expected: string
-}
-const Text = v.pipe(v.string(), v.trim(), v.minLength(1))
-const Fix = v.object({
-  ...Expansion.entries,
-  item: Text,
-  title: Text,
-  description: Text,
-  acceptance_criteria: v.pipe(v.array(Text), v.minLength(1)),
-  test_commands: v.pipe(v.array(Text), v.minLength(1)),
-})
-interface Fixes {
-  readonly beads: v.InferOutput<typeof Fix>[]
-}
+const EVIDENCE_CHARS = 4_000
 const context = slices('ticket_details', 'prd', 'beads', 'qa_checklist').about('ticket_details', 'qa_checklist')
+type Found = QaResult & { readonly id: string }
 
 export default definePhase({
   id: 'WAITING_MANUAL_QA',
@@ -41,74 +28,73 @@ export default definePhase({
   },
   context,
   async run(phase) {
-    const checklist = await documentOf<{ items: readonly Json[] }>(phase, 'qa_checklist')
-    const form: Form = {
-      ...{ kind: 'checklist', title: 'Try the change by hand', artifact: 'qa_checklist', questions: checklist?.items ?? [] },
-      actions: [
-        { id: COMPLETE, label: 'Hand in the results', approves: true },
-        { id: SKIP, label: 'Skip the manual test' },
-      ],
+    const { items, tested } = (await documentOf<QaChecklist>(phase, 'qa_checklist')) ?? { items: [] }
+    for (let n = 1; ; n += 1) {
+      const decision = await phase.ask(n === 1 ? 'decision' : `decision:${n}`, formOf(items as unknown as readonly Json[]))
+      if (decision.action === SKIP) await phase.save('qa_results', { skipped: true })
+      if (decision.action === SKIP) return phase.done(undefined, SKIP)
+      const drift = tested ? await askAboutDrift(phase, { n, tested }) : null
+      if (drift === null) return handIn(phase, decision, tested)
+      if (drift.end === 'discarded') continue
+      await phase.save('qa_results', { ...(decision.payload as object), void: drift.reason })
+      await nextRound(phase, drift.reason)
+      return phase.done(undefined, FIXES)
     }
-    const { action, payload } = await phase.ask('decision', form)
-    if (action === SKIP) return phase.done(undefined, SKIP)
-    const { results } = payload as { results: Readonly<Record<string, { result: string; observation?: string; expected?: string }>> }
-    await phase.save('qa_results', { results: results as Json })
-    const failures = Object.entries(results).flatMap(([id, r]) =>
-      r.result === 'fail' ? [{ id, observation: r.observation ?? '', expected: r.expected ?? '' }] : [],
-    )
-    if (failures.length === 0) return phase.done(undefined, COMPLETE)
-    await addFixes(phase, failures)
-    return phase.done(undefined, FIXES)
   },
 })
 
+const formOf = (questions: readonly Json[]): Form => ({
+  ...{ kind: 'checklist', title: 'Try the change by hand', artifact: 'qa_checklist', questions, beside: ['qa_coverage'] },
+  actions: [
+    { id: COMPLETE, label: 'Hand in the results', approves: true },
+    { id: SKIP, label: 'Skip the manual test' },
+  ],
+})
+
+async function handIn(phase: PhaseRun, { payload }: Decision, tested: Tested | undefined): Promise<Outcome<Json>> {
+  const { results } = payload as unknown as { results: Readonly<Record<string, QaResult>> }
+  await phase.save('qa_results', { results: results as unknown as Json, tested: tested?.commit ?? null })
+  const found = Object.entries(results).map(([id, result]): Found => ({ id, ...result }))
+  const failures = found.filter((f) => f.result === 'fail')
+  if (failures.length > 0) await addFixes(phase, failures)
+  for (const improvement of found.filter((f) => f.result === 'improvement')) await propose(phase, improvement)
+  return { outcome: failures.length > 0 ? FIXES : COMPLETE }
+}
+
+/** Not a fault: a ticket of its own, that a person starts or deletes. */
+async function propose(phase: PhaseRun, { id, title = '', observation = '', expected = '', priority = 0 }: Found): Promise<void> {
+  const list = await phase.read('qa_checklist')
+  const said = [observation, expected === '' ? '' : `Wished for: ${expected}`].filter((text) => text !== '')
+  const description = [...said, `Found in the manual test of ${phase.ticket.id} (${phase.ticket.title}), check ${id}.`].join('\n\n')
+  const origin = `${list?.sha256.slice(0, 16)}:${id}`
+  await phase.propose(`improvement:${id}`, { origin, title: title.trim() || `An improvement of ${phase.ticket.id}`, description, priority })
+}
+
 /** The plan grows by the fixes; what is finished stays finished, and the whole is tested anew. */
-async function addFixes(phase: PhaseRun, failures: readonly Failure[]): Promise<void> {
-  const { round = 1 } = (await documentOf<{ round?: number }>(phase, 'final_test_round')) ?? {}
+async function addFixes(phase: PhaseRun, failures: readonly Found[]): Promise<void> {
+  const attached = failures.flatMap((f) => f.evidence ?? [])
+  const files = attached.length > 0 ? await phase.evidence('evidence', attached, { maxChars: EVIDENCE_CHARS }) : []
+  const shown = failures.map(({ id, observation = '', expected = '', evidence = [] }) => ({
+    ...{ id, observation, expected },
+    ...(evidence.length > 0 ? { evidence: files.filter((file) => evidence.includes(file.sha256)).map(described) } : {}),
+  }))
   const turned = await phase.prompt<Fixes>('fixes', {
-    context: withParts(context, [part('failed_checks', failures as unknown as Json)]),
-    output: fixesFor(failures),
+    context: withParts(context, [part('failed_checks', shown)]),
+    output: fixesOutput(failures.map((f) => f.id)),
   })
   if (!turned.ok) throw new PromptFailed(turned)
   const plan = (await documentOf<{ beads: readonly Json[] }>(phase, 'beads')) ?? { beads: [] }
+  const round = await nextRound(phase, `The manual test failed: ${failures.map((f) => `${f.id}: ${f.observation}`).join('; ')}`)
   const fixes = turned.value.beads.map((bead, i) => ({
-    ...bead,
-    id: `qa${round}-${i + 1}`,
-    issue_type: 'qa-fix',
-    blocked_by: [],
-    qa_origin: failures[i] ?? null,
+    ...{ ...bead, id: `qa${round - 1}-${i + 1}`, issue_type: 'qa-fix', blocked_by: [] },
+    qa_origin: shown[i] ?? null,
   }))
   await phase.save('beads', { beads: [...plan.beads, ...(fixes as unknown as readonly Json[])] })
-  await phase.save('final_test_round', {
-    round: round + 1,
-    reason: `The manual test failed: ${failures.map((f) => `${f.id}: ${f.observation}`).join('; ')}`,
-  })
 }
+
+const described = ({ name, type, bytes, text }: EvidenceFile): Json => ({ name, type, bytes, ...(text === null ? {} : { text }) })
 
 async function documentOf<T>(phase: PhaseRun, kind: string): Promise<T | null> {
   const found = await phase.read(kind)
   return found && (parse(found.content) as T)
-}
-
-function fixesFor(failures: readonly Failure[]): OutputSpec<Fixes> {
-  const ids = failures.map((f) => f.id)
-  const schema = v.object({
-    beads: v.pipe(
-      v.array(Fix),
-      v.check((all) => all.map((b) => b.item).join() === ids.join(), `must hold one bead for each of ${ids.join(', ')}, in this order`),
-    ),
-  })
-  const bead = { id: 'fix', issue_type: 'qa-fix', labels: ['qa'], target_files: ['src/example.ts'], blocked_by: [] } as const
-  const words = {
-    title: 'What is mended',
-    description: 'Why it failed.',
-    acceptance_criteria: ['What must hold.'],
-    test_commands: ['true'],
-  }
-  return {
-    schema,
-    format: 'yaml',
-    tag: 'FIX_BEADS',
-    example: { beads: ids.map((item) => ({ ...bead, labels: ['qa'], target_files: ['src/example.ts'], blocked_by: [], item, ...words })) },
-  }
 }

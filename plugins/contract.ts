@@ -7,6 +7,7 @@
 import type {
   Budget,
   ContextBuilder,
+  EvidenceFile,
   FailureKind,
   Item,
   ItemPatch,
@@ -15,6 +16,7 @@ import type {
   ModelRole,
   OutputSpec,
   PromptTemplate,
+  Proposal,
   RetryRules,
   ToolPolicy,
 } from './declarations.ts'
@@ -173,6 +175,11 @@ export interface PhaseRun<Out = unknown> {
   readonly items: { list(): Promise<readonly Item[]>; put(id: string, patch: ItemPatch): Promise<void> }
   readonly workspace: WorkspaceVerbs
   readonly forge: ForgeVerbs
+
+  /** A draft ticket of the same project; null when a person has deleted it since. */
+  propose(name: string, proposal: Proposal): Promise<{ readonly ticketId: string | null }>
+  /** Files that a person attached, by their hashes, texts with at most `maxChars`; one that is gone is left out. */
+  evidence(name: string, sha256s: readonly string[], options: { maxChars: number }): Promise<readonly EvidenceFile[]>
 
   /** A durable event of the plugin's own: `plugin` with this name and data. */
   emit(event: { readonly name: string; readonly data: Json }): Promise<void>

@@ -164,6 +164,27 @@ export interface PromptTemplate {
   readonly steps?: readonly string[]
 }
 
+// -------------------------------------------------------------------------------------------- people's findings
+
+/** A file that a person attached to a ticket: a screenshot, a log. */
+export type EvidenceFile = {
+  readonly sha256: string
+  readonly name: string
+  readonly bytes: number
+  /** Media type, by its content. */
+  readonly type: string
+  /** The beginning of a text; null for anything else. */
+  readonly text: string | null
+}
+/** A ticket that a phase proposes: a draft, which a person starts or deletes. */
+export interface Proposal {
+  /** What it came of. Of one origin a ticket proposes one draft, whatever is repeated. */
+  readonly origin: string
+  readonly title: string
+  readonly description: string
+  readonly priority?: number
+}
+
 // ------------------------------------------------------------------------------------------------------ items
 
 export const ITEM_STATES = ['pending', 'in_progress', 'done', 'error'] as const

@@ -1,5 +1,6 @@
 /** All procedures, by noun. */
 import { eventsRouter } from './events.ts'
+import { evidenceRouter } from './evidence.ts'
 import { gatesRouter } from './gates.ts'
 import { healthRouter } from './health.ts'
 import { inboxRouter } from './inbox.ts'
@@ -22,6 +23,7 @@ export const appRouter = router({
   phases: phasesRouter,
   tickets: ticketsRouter,
   gates: gatesRouter,
+  evidence: evidenceRouter,
   questions: questionsRouter,
   permissions: permissionsRouter,
   inbox: inboxRouter,

@@ -17,6 +17,7 @@ import {
 } from '@trpc/client'
 import type { EventSource as EventSourceOfNode } from 'eventsource'
 import type { AppRouter } from './app.ts'
+import { attachFile, type AttachedFile, type FileToAttach } from './attach-file.ts'
 import { watchTicket } from './watch/watch.ts'
 import type { WatchedTicket } from './watch/view.ts'
 
@@ -25,6 +26,7 @@ export type { DurableEvent, EventData, EventType, LiveEvent } from '#core/events
 export { applyBatch, emptyView } from './watch/apply.ts'
 export type { WatchedPart, WatchedRequest, WatchedTicket, WatchedTurn } from './watch/view.ts'
 export type { AppRouter } from './app.ts'
+export type { AttachedFile, FileToAttach } from './attach-file.ts'
 /** Consumers that export an inferred client need the name. */
 export type { Ctx } from './trpc.ts'
 
@@ -50,6 +52,8 @@ export type LoopTroopClient = TRPCClient<AppRouter> &
   AsyncDisposable & {
     /** `for await (const ticket of client.watch('AUTH-12')) render(ticket)`: everything about a ticket, as it changes. */
     watch(ticketId: string, options?: { readonly signal?: AbortSignal }): AsyncGenerator<WatchedTicket, void>
+    /** A screenshot or a log for a manual test that waits for its results; name its `sha256` in the result's `evidence`. */
+    attachFile(ticketId: string, file: FileToAttach): Promise<AttachedFile>
     /** Hangs up. */
     close(): Promise<void>
   }
@@ -92,6 +96,7 @@ export function createLoopTroopClient(options: ClientOptions): LoopTroopClient {
   })
   const own: Partial<LoopTroopClient> = {
     watch: (ticketId, given) => watchTicket(client, ticketId, given),
+    attachFile: async (ticketId, file) => attachFile({ base, token: await token(), send: options.fetch ?? fetch }, ticketId, file),
     close: subscriptions.close,
     [Symbol.asyncDispose]: subscriptions.close,
   }

@@ -5,6 +5,7 @@ import { ownVersion } from './compose.ts'
 import { costCommands } from './cli/costs.ts'
 import { backupCommands } from './cli/backup.ts'
 import { documentCommands } from './cli/documents.ts'
+import { evidenceCommand } from './cli/evidence.ts'
 import { pauseCommands } from './cli/pause.ts'
 import { peopleCommands } from './cli/people.ts'
 import { EXIT, EXIT_HELP } from './cli/session.ts'
@@ -50,6 +51,7 @@ program
 ticketCommands(program)
 peopleCommands(program)
 documentCommands(program)
+evidenceCommand(program)
 watchCommand(program)
 pauseCommands(program)
 costCommands(program)

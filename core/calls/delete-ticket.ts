@@ -31,6 +31,7 @@ export function deleteTicket(env: DeleteEnv, input: Acting & { branch?: boolean 
     const fence = await worker.claim(project, ticketId)
     if (!fence) throw fail('LEASE_HELD', { ticketId, holder: 'another LoopTroop' })
     const { branch, left } = await clearTicket(env.clear, { project, ticket }, { unmerged: input.branch === true })
+    await env.clear.evidence.removeAll({ projectId: project.record.id, ticketId })
     await project.store.deleteTicket(fence, { branch, left, at: clock.now() })
     return { ticketId, deleted: true, branch, left }
   })

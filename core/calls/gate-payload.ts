@@ -10,12 +10,14 @@ export interface Submitted {
   readonly action: string
   readonly payload: Json
   readonly form: Form
+  /** Hashes of the files that are attached to the ticket; asked for when a result names one. */
+  readonly attached?: () => Promise<ReadonlySet<string>>
 }
 
 export async function checkPayload(registry: Registry, ticket: StartedTicket, submitted: Submitted): Promise<void> {
   const { form, action } = submitted
   if (form.kind === 'questionnaire') checkAnswers(submitted)
-  if (form.kind === 'checklist') checkResults(submitted)
+  if (form.kind === 'checklist') await checkResults(submitted)
   if (form.actions.find((a) => a.id === action)?.edits) await checkEdit(registry, ticket, submitted)
 }
 
@@ -60,23 +62,36 @@ function checkAnswers({ form, payload }: Submitted): void {
 
 // ----------------------------------------------------------------------------------------------------- checklist
 
+const MAX_TITLE = 300
+const MAX_EVIDENCE = 20
 const Results = v.object({
   results: v.record(
     v.string(),
-    v.object({ result: v.picklist(['pass', 'fail', 'waive']), observation: v.optional(Words), expected: v.optional(Words) }),
+    v.object({
+      result: v.picklist(['pass', 'fail', 'waive', 'improvement']),
+      observation: v.optional(Words),
+      expected: v.optional(Words),
+      title: v.optional(v.pipe(v.string(), v.maxLength(MAX_TITLE))),
+      priority: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(9))),
+      evidence: v.optional(v.pipe(v.array(v.string()), v.maxLength(MAX_EVIDENCE))),
+    }),
   ),
 })
 
-/** Every item has a result, and a failure says what was seen. */
-function checkResults({ form, payload, action }: Submitted): void {
+/** Every item has a result; a failure says what was seen, an improvement what it is called, and evidence is there. */
+async function checkResults({ form, payload, action, attached }: Submitted): Promise<void> {
   if (action !== 'complete') return
   const { results } = read(Results, payload)
   const ids = (form.questions ?? []).map((item) => (item as { id: string }).id)
-  const missing = ids.filter((id) => !Object.hasOwn(results, id))
-  if (missing.length > 0) return wrong('results', `has nothing for ${missing.join(', ')}`)
-  for (const [id, { result, observation }] of Object.entries(results)) {
+  const open = ids.filter((id) => !Object.hasOwn(results, id))
+  if (open.length > 0) return wrong('results', `has nothing for ${open.join(', ')}`)
+  const files = Object.values(results).some((r) => r.evidence) ? await attached?.() : undefined
+  for (const [id, { result, observation, title, evidence = [] }] of Object.entries(results)) {
     if (!ids.includes(id)) return wrong(`results.${id}`, 'is no item of the checklist')
     if (result === 'fail' && !observation?.trim()) return wrong(`results.${id}.observation`, 'must say what was seen')
+    if (result === 'improvement' && !title?.trim()) return wrong(`results.${id}.title`, 'must name the improvement')
+    const missing = evidence.find((sha256) => files?.has(sha256) !== true)
+    if (missing !== undefined) return wrong(`results.${id}.evidence`, `has no attached file ${missing}; attach it first`)
   }
 }
 

@@ -1,5 +1,6 @@
 /** The kernel's calls about tickets: read, check, store; what acts is the worker. */
 import { fail } from '../errors.ts'
+import type { EvidenceFiles } from '../evidence/evidence-files.ts'
 import type { ClearEnv } from '../clear-ticket.ts'
 import { approvesArtifact } from '../commands.ts'
 import type { DecidePayload } from '../commands.ts'
@@ -36,6 +37,7 @@ export interface TicketCallsEnv {
   readonly chance: Chance
   readonly clear: ClearEnv
   readonly pauses: Pauses
+  readonly evidence: EvidenceFiles
   /** Resolved for one ticket of one project. */
   readonly settingsFor: (project: OpenProject, models: Ticket['models']) => Promise<ResolvedSettings>
 }
@@ -215,7 +217,7 @@ function assertMay(ticket: Ticket, { kind, needs }: Command): void {
 /** The one door for people's decisions. Another hash than the artifact's newest is CONFLICT, and nothing changes. */
 async function submitGate(env: TicketCallsEnv, input: GateSubmission): Promise<TicketView> {
   const { ticketId, gateId, actionId } = input
-  const { store } = env.projects.ofTicket(ticketId)
+  const { store, record: project } = env.projects.ofTicket(ticketId)
   const ticket = await known(env, ticketId)
   const entry = await store.inboxEntry(ticketId, gateId)
   if (!entry || entry.kind !== 'gate') throw fail('GATE_UNKNOWN', { ticketId, gateId, field: 'gateId' })
@@ -225,7 +227,9 @@ async function submitGate(env: TicketCallsEnv, input: GateSubmission): Promise<T
   const again = await store.command(ticketId, actionId)
   if (!again) {
     if (entry.state === 'closed' || !isStarted(ticket)) throw fail('GATE_CLOSED', { gateId })
-    await checkPayload(env.registry, ticket, { action: input.action, payload: input.payload ?? null, form })
+    const attached = async (): Promise<ReadonlySet<string>> =>
+      new Set((await env.evidence.list({ projectId: project.id, ticketId })).map((file) => file.sha256))
+    await checkPayload(env.registry, ticket, { action: input.action, payload: input.payload ?? null, form, attached })
   }
   const payload: DecidePayload = { action: input.action, payload: input.payload ?? null, sha256: sha256 ?? artifact?.sha256 ?? null }
   const gate = { artifact: artifact?.kind ?? null, sha256 }

@@ -248,6 +248,12 @@ export const EVENTS = {
     trims: list(v.object({ source: text, before: number, after: number, how: text })),
   }),
   'lease.waiting': of("It waits for the project's execution lease.", { holder: orNull(text) }),
+  'ticket.proposed': of('A draft ticket was made of what a phase found; `proposed` is null when a person has deleted it since.', {
+    ...phase,
+    proposed: orNull(text),
+    title: text,
+    origin: text,
+  }),
   recovered: of('A start found the ticket in mid-work.', { found: text, did: text }),
   plugin: of('What a phase plugin emits itself.', { ...phase, name: text, data: json }),
 } as const

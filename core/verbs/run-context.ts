@@ -1,5 +1,5 @@
 /** What the verbs of one phase run share. */
-import type { PhasePlugin } from '#plugins/contract'
+import type { EvidenceFile, PhasePlugin } from '#plugins/contract'
 import type { Driving } from '../driving.ts'
 import type { Requests } from '../inbox/requests.ts'
 import type { DrivenTicket } from '../ticket.ts'
@@ -19,6 +19,8 @@ export interface RunContext {
   readonly turnPlace: <T>(work: (pause: (on: boolean) => void) => Promise<T>) => Promise<T>
   /** Refuses when what may be spent is spent (BUDGET_EXCEEDED), before anything is sent. */
   readonly assertMaySpend: () => Promise<void>
+  /** Files that a person attached to the ticket. */
+  readonly evidence: (sha256s: readonly string[], options: { maxChars: number }) => Promise<readonly EvidenceFile[]>
   /** Refuses a model that OpenCode does not offer before anything is sent (MODEL_UNKNOWN). */
   readonly assertModel: (ref: { provider: string; model: string }) => Promise<void>
 }

@@ -5,7 +5,7 @@
  *   const report = await testPhase(myPhase, { answers: { answer: { summary: 'fine' } } })
  *   assert.equal(report.violations, [])
  */
-import type { ArtifactView, Form, Item, Json, Outcome, PhasePlugin } from '../contract.ts'
+import type { ArtifactView, Form, Item, Json, Outcome, PhasePlugin, Proposal } from '../contract.ts'
 import { RunJournal } from './journal.ts'
 import type { Recorded } from './journal.ts'
 import { createTestRun, sameOutcome } from './phase-run.ts'
@@ -41,6 +41,7 @@ export interface PhaseReport<Out = unknown> {
   readonly items: readonly Item[]
   readonly commands: readonly string[]
   readonly commits: readonly string[]
+  readonly proposed: readonly Proposal[]
   readonly emitted: readonly { readonly name: string; readonly data: Json }[]
   readonly violations: readonly Violation[]
 }

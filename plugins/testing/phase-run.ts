@@ -2,6 +2,7 @@
 import type {
   ArtifactView,
   Decision,
+  EvidenceFile,
   Form,
   ForgeVerbs,
   Item,
@@ -75,6 +76,12 @@ export function createTestRun<Out>(parts: RunParts): PhaseRun<Out> {
     items: itemVerbs(parts),
     workspace: workspaceVerbs(parts),
     forge: forgeVerbs(parts),
+    propose: (name, proposal) =>
+      journal.record({ name, verb: 'propose', input: toJson(proposal), effect: async () => world.propose(proposal) }),
+    evidence: async (name, sha256s, options) => {
+      const effect = async (): Promise<EvidenceFile[]> => (script.evidence ?? []).filter((file) => sha256s.includes(file.sha256))
+      return journal.record({ name, verb: 'evidence', input: toJson({ sha256s, ...options }), effect })
+    },
     emit: async ({ name, data }) => {
       const effect = async (): Promise<null> => (world.emitted.push({ name, data }), null)
       await journal.record({ name: journal.numbered(`emit:${name}`), verb: 'emit', input: { name, data }, effect })

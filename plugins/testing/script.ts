@@ -1,6 +1,7 @@
 /** What an author says about the world around the phase: what the model answers, what people decide, what commands do. */
 import type {
   Decision,
+  EvidenceFile,
   ExecResult,
   FailureKind,
   Item,
@@ -45,6 +46,8 @@ export interface PhaseScript {
   /** About files of the person's checkout, by path; default: each can be used. */
   readonly inputs?: Readonly<Record<string, Partial<WorkspaceInput>>>
   readonly settings?: Readonly<Record<string, Json>>
+  /** Files that a person attached. */
+  readonly evidence?: readonly EvidenceFile[]
   /** The ticket's pull request, as the forge has it; without it there is no forge. */
   readonly pullRequest?: PullRequest
   /** The base branch moved on meanwhile. */

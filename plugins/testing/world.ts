@@ -1,6 +1,6 @@
 /** What a phase under test acts on: documents, items, a worktree without git. Replays read their records, not this. */
 import { createHash } from 'node:crypto'
-import type { ArtifactView, ExecResult, Item, ItemPatch, Json } from '../contract.ts'
+import type { ArtifactView, ExecResult, Item, ItemPatch, Json, Proposal } from '../contract.ts'
 import type { CandidateFile, HookCheck, Survey, WorkspaceInput } from '../workspace.ts'
 import { copyOf } from './rules.ts'
 import { seeded } from './schedule.ts'
@@ -16,6 +16,7 @@ export class TestWorld {
   readonly items = new Map<string, Item>()
   readonly commands: string[] = []
   readonly commits: string[] = []
+  readonly proposed: Proposal[] = []
   readonly emitted: { readonly name: string; readonly data: Json }[] = []
   readonly #script: PhaseScript
   readonly #random: () => number
@@ -29,9 +30,16 @@ export class TestWorld {
   }
 
   /** As it is now: the replay that comes next leaves no trace in it. */
-  left(): Pick<TestWorld, 'artifacts' | 'commands' | 'commits' | 'emitted'> & { readonly items: readonly Item[] } {
-    const { artifacts, commands, commits, emitted, items } = this
-    return { artifacts: [...artifacts], commands: [...commands], commits: [...commits], emitted: [...emitted], items: [...items.values()] }
+  left(): Pick<TestWorld, 'artifacts' | 'commands' | 'commits' | 'emitted' | 'proposed'> & { readonly items: readonly Item[] } {
+    const { artifacts, commands, commits, emitted, proposed, items } = this
+    const lists = {
+      artifacts: [...artifacts],
+      commands: [...commands],
+      commits: [...commits],
+      emitted: [...emitted],
+      proposed: [...proposed],
+    }
+    return { ...lists, items: [...items.values()] }
   }
 
   now(): number {
@@ -65,6 +73,12 @@ export class TestWorld {
     const { startCommit: known, ...before } = this.items.get(id) ?? { ...BLANK, id }
     const { startCommit = known, ...changes } = copyOf(patch)
     this.items.set(id, { ...before, ...changes, ...(startCommit === undefined || startCommit === null ? {} : { startCommit }) })
+  }
+
+  propose(proposal: Proposal): { ticketId: string } {
+    const known = this.proposed.findIndex((one) => one.origin === proposal.origin)
+    if (known === -1) this.proposed.push(proposal)
+    return { ticketId: `TEST-${(known === -1 ? this.proposed.length : known + 1) + 1}` }
   }
 
   head(): string {

@@ -12,6 +12,7 @@ import { urlOf } from '../event-stream.ts'
 import { answerPlainly } from '../refusal.ts'
 import { Id, ShortText, some } from '../shapes.ts'
 import { readBody } from './body.ts'
+import { giveEvidence, takeEvidence } from './evidence.ts'
 import { plainStream } from './stream.ts'
 
 export interface Asked {
@@ -34,6 +35,7 @@ interface Route {
 const Scope = v.optional(v.picklist(['configured', 'all']))
 const Answers = v.object({ answers: v.array(v.array(ShortText)) })
 const Reason = v.optional(v.object({ reason: some(ShortText) }), {})
+const EVIDENCE = String.raw`/api/tickets/(?<ticketId>[^/]+)/evidence`
 const QUESTIONS = String.raw`/api/tickets/(?<ticketId>[^/]+)/opencode/questions`
 
 /** All of them; specs go through them too. */
@@ -70,6 +72,8 @@ export const ROUTES: readonly Route[] = [
     handle: async ({ kernel, door, request, path }) =>
       kernel.questions.reject({ ...target(path), ...checked(Reason, await readBody(request, door.limits), 'body') }),
   },
+  { method: 'POST', pattern: new RegExp(`^${EVIDENCE}$`), handle: takeEvidence },
+  { method: 'GET', pattern: new RegExp(`^${EVIDENCE}/(?<sha256>[^/]+)$`), handle: giveEvidence },
 ]
 
 export const isPlainPath = (url: string | undefined): boolean => /^\/api(?:[/?]|$)/.test(url ?? '')

@@ -34,7 +34,7 @@ const SLOW = { timeoutMs: 120_000 }
 
 describe('the delivery of a full ticket', (it) => {
   it(
-    'mends what a person saw fail, takes in a base that moved, and merges the pull request',
+    'mends what a person saw fail, has it tested again when the base moved meanwhile, and merges the pull request',
     async () => {
       await using set = await startDelivery()
       const { world, remote } = set
@@ -49,15 +49,18 @@ describe('the delivery of a full ticket', (it) => {
       const playing = await begin(world, async (phase, time) => {
         if (phase !== 'WAITING_MANUAL_QA') return undefined
         if (time === 1) return { action: 'complete', payload: { results: { 'qa-1': { result: 'fail', observation: 'It blinks.' } } } }
-        return (await elsewhere(), undefined)
+        return time === 2 ? (await elsewhere(), undefined) : undefined
       })
       await until(world, playing, null)
       const { id, person } = playing
-      assert.equal(person.decisions.slice(-3), ['WAITING_MANUAL_QA complete', 'WAITING_MANUAL_QA complete', 'WAITING_PR_REVIEW merge'])
+      assert.equal(person.decisions.slice(-4), [
+        ...Array.from({ length: 3 }, () => 'WAITING_MANUAL_QA complete'),
+        'WAITING_PR_REVIEW merge',
+      ])
       const beads = await kernel.tickets.beads(id)
       assert.equal(
         beads.map((b) => [b.id, b.state]),
-        ['@set-up', 'first-step', '@final-test', 'qa1-1', '@final-test-2'].map((name) => [name, 'done']),
+        ['@set-up', 'first-step', '@final-test', 'qa1-1', '@final-test-2', '@final-test-3'].map((name) => [name, 'done']),
       )
       assert.is((await kernel.tickets.turns(id)).filter((t) => t.prompt === 'first-step:1').length, 1)
       const files = (await gitIn(remote, 'ls-tree', '--name-only', 'main')).split('\n')

@@ -12,8 +12,9 @@ const questionnaire: Form = {
   earlier: [{ id: 'Q1', answer_type: 'free_text', options: [] }],
 }
 const checklist: Form = { kind: 'checklist', title: 'C', actions: [{ id: 'complete', label: 'Send' }], questions: [{ id: 'qa-1' }] }
+const attached = () => Promise.resolve(new Set(['f1']))
 const submit = (form: Form, payload: Json) =>
-  checkPayload({ phases: new Map(), pipelines: new Map() }, {} as never, { action: 'complete', payload, form }).then(
+  checkPayload({ phases: new Map(), pipelines: new Map() }, {} as never, { action: 'complete', payload, form, attached }).then(
     () => 'taken',
     (error: unknown) => String(error),
   )
@@ -38,6 +39,15 @@ describe('what a decision brings along', (it) => {
   })
   it('holds a result for every check, and what was seen when one failed', async () => {
     assert.is(await submit(checklist, { results: { 'qa-1': { result: 'waive' } } }), 'taken')
+    const seen = { result: 'fail', observation: 'It blinks.' }
+    assert.is(await submit(checklist, { results: { 'qa-1': { ...seen, evidence: ['f1'] } } }), 'taken')
+    assert.match(
+      await submit(checklist, { results: { 'qa-1': { ...seen, evidence: ['f1', 'f2'] } } }),
+      /qa-1\.evidence.*no attached file f2/,
+    )
+    assert.is(await submit(checklist, { results: { 'qa-1': { result: 'improvement', title: 'Nicer', priority: 2 } } }), 'taken')
+    assert.match(await submit(checklist, { results: { 'qa-1': { result: 'improvement', title: ' ' } } }), /must name the improvement/)
+    assert.match(await submit(checklist, { results: { 'qa-1': { result: 'improvement', title: 'N', priority: 10 } } }), /qa-1\.priority/)
     assert.match(await submit(checklist, { results: {} }), /nothing for qa-1/)
     assert.match(await submit(checklist, { results: { 'qa-1': { result: 'fail', observation: ' ' } } }), /must say what was seen/)
     assert.match(await submit(checklist, { results: { 'qa-1': { result: 'pass' }, other: { result: 'pass' } } }), /no item/)
