@@ -51,9 +51,11 @@ async function lookAt(place: Place, { top, git }: OpenRepository, name: string):
   return { path: name, kind: stat.isDirectory() ? 'directory' : 'file', ...print, problem: null }
 }
 
+/** In the person's checkout git has to be told where the work tree is: it works from inside `.git`. */
 async function isIgnored(git: OpenRepository['git'], name: string, workTree?: string): Promise<boolean> {
-  const env = workTree === undefined ? {} : { GIT_WORK_TREE: workTree }
-  return (await git(['check-ignore', '--quiet', '--', name], { codes: [0, 1], env: { ...env, GIT_LITERAL_PATHSPECS: '0' } })).code === 0
+  const at = workTree === undefined ? [] : ['-C', workTree]
+  const env = { GIT_LITERAL_PATHSPECS: '0', ...(workTree === undefined ? {} : { GIT_WORK_TREE: workTree }) }
+  return (await git([...at, 'check-ignore', '--quiet', '--', name], { codes: [0, 1], env })).code === 0
 }
 
 /** Names, sizes, and contents of what is small; null when it is too much to copy. */

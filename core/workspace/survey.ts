@@ -74,7 +74,7 @@ async function versionOf(place: Place, tool: string): Promise<string | null> {
 /** In the person's checkout, folders as one; LoopTroop's own left out. */
 async function ignoredIn(repoPath: string, here: readonly string[]): Promise<readonly string[]> {
   const { top, git } = await openRepository(repoPath)
-  const listed = await git(['ls-files', '-z', '--others', '--ignored', '--exclude-standard', '--directory'], {
+  const listed = await git(['-C', top, 'ls-files', '-z', '--others', '--ignored', '--exclude-standard', '--directory'], {
     env: { GIT_WORK_TREE: top },
   })
   const all = splitNul(listed.stdout).filter((name) => !name.startsWith('.looptroop/') && !here.includes(name.replace(/\/$/, '')))

@@ -66,7 +66,7 @@ export async function squashBranch(place: Place, options: SquashOptions, clock: 
 
 async function squash(place: Place, { message, key, baseBranch, without = [] }: SquashOptions, clock: Clock): Promise<Squashed> {
   const head = await branchHead(place)
-  const base = (await place.git(['merge-base', head, await resolveCommit(place.git, baseBranch)])).stdout.trim()
+  const base = await newestBase(place, head, baseBranch)
   if ((await findByKey(place, key, base)) === head) {
     if (without.length > 0) await resetTo(place, head, clock)
     return { commit: head, base, commits: await countOf(place, head) }
@@ -79,6 +79,19 @@ async function squash(place: Place, { message, key, baseBranch, without = [] }: 
   await moveBranch(place, commit, head)
   if (without.length > 0) await resetTo(place, commit, clock)
   return { commit, base, commits }
+}
+
+/** Where the base branch's newest commit at the remote is kept, when it was asked for. */
+export const remoteBase = (baseBranch: string): string => `refs/looptroop/base/${baseBranch}`
+
+/** What the branch shares with the base branch, here or at the remote: the later of the two, and the remote's when they went apart. */
+async function newestBase(place: Place, head: string, baseBranch: string): Promise<string> {
+  const shared = async (tip: string): Promise<string> => (await place.git(['merge-base', head, tip])).stdout.trim()
+  const here = await shared(await resolveCommit(place.git, baseBranch))
+  const known = await place.git(['rev-parse', '--verify', '--quiet', remoteBase(baseBranch)], { codes: [0, 1] })
+  if (known.code !== 0) return here
+  const there = await shared(known.stdout.trim())
+  return (await place.git(['merge-base', '--is-ancestor', there, here], { codes: [0, 1] })).code === 0 ? here : there
 }
 
 export interface Pushed {

@@ -2,7 +2,7 @@
 import { isCode } from '../errors.ts'
 import type { Clock } from '../ports.ts'
 import { resolveCommit } from './repository.ts'
-import { branchHead, findByKey, keyed, moveBranch, writeCommit } from './worktree-commits.ts'
+import { branchHead, findByKey, keyed, moveBranch, remoteBase, writeCommit } from './worktree-commits.ts'
 import type { Place } from './worktree-place.ts'
 import { resetTo } from './worktree-tree.ts'
 
@@ -45,8 +45,17 @@ export async function mergeBase(place: Place, options: MergeOptions, clock: Cloc
  */
 async function fetchBase(place: Place, baseBranch: string): Promise<string | null> {
   if (!(await place.git(['remote'])).stdout.split('\n').includes('origin')) return null
-  const ref = `refs/looptroop/base/${baseBranch}`
-  const args = ['fetch', '--quiet', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules', '--no-auto-maintenance', 'origin']
+  const ref = remoteBase(baseBranch)
+  const args = [
+    'fetch',
+    '--quiet',
+    '--no-tags',
+    '--refmap=',
+    '--no-write-fetch-head',
+    '--no-recurse-submodules',
+    '--no-auto-maintenance',
+    'origin',
+  ]
   try {
     await place.git([...args, `+refs/heads/${baseBranch}:${ref}`], { timeoutMs: FETCH_TIMEOUT_MS })
     return (await place.git(['rev-parse', '--verify', ref])).stdout.trim()

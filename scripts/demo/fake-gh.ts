@@ -21,6 +21,7 @@ const args = process.argv.slice(2)
 const remote = git('remote', 'get-url', 'origin')
 const file = remote + '/gh.json'
 const all = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : []
+const now = () => new Date().toISOString()
 const keep = () => { writeFileSync(file + '.new', JSON.stringify(all, null, 1)); renameSync(file + '.new', file) }
 const option = (name) => args[args.indexOf(name) + 1]
 const at = (ref) => git('--git-dir', remote, 'rev-parse', 'refs/heads/' + ref)
@@ -28,22 +29,27 @@ const body = () => readFileSync(0, 'utf8')
 const end = (text, code) => { (code ? process.stderr : process.stdout).write(text + '\\n'); process.exit(code || 0) }
 appendFileSync(remote + '/gh.log', args.slice(0, 3).join(' ') + '\\n')
 const [group, action] = args
+// Specs put a file there: {"reset": seconds, or null for the limit that names no end}.
+const limit = existsSync(remote + '/gh-limit.json') ? JSON.parse(readFileSync(remote + '/gh-limit.json', 'utf8')) : null
+if (group === 'api') end(JSON.stringify({ resources: { graphql: { limit: 5000, remaining: limit && limit.reset ? 0 : 9, reset: (limit && limit.reset) || 0 } } }))
+if (limit) end('GraphQL: API rate limit exceeded for user ID 1. (HTTP 403)', 1)
 if (group === 'auth') end('Logged in')
 const one = all.find((pr) => String(pr.number) === args[2])
 const head = (pr) => (pr.state === 'OPEN' ? at(pr.branch) : pr.headRefOid)
 if (action === 'list') {
   const mine = all.filter((pr) => pr.branch === option('--head')).reverse().slice(0, 1)
-  end(JSON.stringify(mine.map((pr) => ({ number: pr.number, url: pr.url, state: pr.state, isDraft: pr.isDraft, headRefOid: head(pr), baseRefName: pr.baseRefName }))))
+  end(JSON.stringify(mine.map((pr) => ({ number: pr.number, url: pr.url, state: pr.state, isDraft: pr.isDraft, headRefOid: head(pr), baseRefName: pr.baseRefName, updatedAt: pr.updatedAt }))))
 }
 if (action === 'create') {
   const branch = option('--head')
   if (all.some((pr) => pr.branch === branch && pr.state === 'OPEN')) end('a pull request for this branch already exists', 1)
   const number = all.length + 1
-  all.push({ number, url: 'https://forge.invalid/pull/' + number, state: 'OPEN', isDraft: args.includes('--draft'), branch, baseRefName: option('--base'), title: option('--title'), body: body(), headRefOid: at(branch) })
+  all.push({ number, url: 'https://forge.invalid/pull/' + number, state: 'OPEN', isDraft: args.includes('--draft'), branch, baseRefName: option('--base'), title: option('--title'), body: body(), headRefOid: at(branch), updatedAt: now() })
   keep()
   end(all.at(-1).url)
 }
 if (!one) end('no such pull request', 1)
+one.updatedAt = now()
 if (action === 'edit') { one.title = option('--title'); one.body = body() }
 if (action === 'ready') one.isDraft = false
 if (action === 'close') { one.headRefOid = head(one); one.state = 'CLOSED' }
