@@ -8,13 +8,13 @@ import type { Clock } from './ports.ts'
 import type { OpenProject } from './projects.ts'
 import type { AppStore } from './store/app-store.ts'
 import { isFinal } from './ticket.ts'
-import type { PausedBy, Ticket } from './ticket.ts'
+import type { ListedTicket, PausedBy } from './ticket.ts'
 
 interface PauseEnv {
   readonly app: Pick<AppStore, 'meta' | 'putMeta'>
   readonly clock: Clock
 }
-export type WhoPauses = (ticket: Pick<Ticket, 'paused'>) => PausedBy | null
+export type WhoPauses = (ticket: Pick<ListedTicket, 'paused'>) => PausedBy | null
 
 const KEY = 'paused'
 
@@ -45,7 +45,7 @@ export class Pauses {
   }
 
   /** Says in the ticket's record and log by whose pause it rests, when they say something else. */
-  async show({ store }: Pick<OpenProject, 'store'>, ticket: Ticket, by: PausedBy | null): Promise<void> {
+  async show({ store }: Pick<OpenProject, 'store'>, ticket: ListedTicket, by: PausedBy | null): Promise<void> {
     const { id: ticketId } = ticket
     if (by === null) this.#held.delete(ticketId)
     else this.#held.add(ticketId)

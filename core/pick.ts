@@ -1,6 +1,6 @@
 /** Which tickets may run now: pure. */
 import { isRunning } from './ticket.ts'
-import type { DrivenTicket } from './ticket.ts'
+import type { DrivenTicket, ListedTicket } from './ticket.ts'
 
 export interface PickFacts {
   readonly now: number
@@ -10,7 +10,7 @@ export interface PickFacts {
   readonly openTurn: boolean
 }
 
-export function mayRun(ticket: DrivenTicket, facts: PickFacts): boolean {
+export function mayRun(ticket: Extract<ListedTicket, Pick<DrivenTicket, 'status'>>, facts: PickFacts): boolean {
   if (isRunning(ticket)) return true
   if (ticket.until !== null && ticket.until <= facts.now) return true
   if (ticket.waitingFor === 'person') return facts.openTurn

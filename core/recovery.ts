@@ -6,10 +6,10 @@
 import type { ReconnectClass } from './sessions/ownership.ts'
 import type { InboxRecord, LeaseRecord, SessionRecord, TurnRecord } from './store/records.ts'
 import { isBlocked, isDraft, isFinal, isRunning, isWaiting } from './ticket.ts'
-import type { PausedBy, Ticket } from './ticket.ts'
+import type { ListedTicket, PausedBy } from './ticket.ts'
 
 export interface TicketFacts {
-  readonly ticket: Ticket
+  readonly ticket: ListedTicket
   readonly lease: LeaseRecord | null
   readonly leaseDead: boolean
   readonly sessions: readonly SessionRecord[]
@@ -75,7 +75,7 @@ function foundIn({ ticket, lease, leaseDead, now }: TicketFacts): string {
   return `${words}, driven by ${lease.host}/${lease.pid}${leaseDead ? ' (which is gone)' : ''}`
 }
 
-const statusWords = (ticket: Ticket): string => (isWaiting(ticket) ? `${ticket.status} for ${ticket.waitingFor}` : ticket.status)
+const statusWords = (ticket: ListedTicket): string => (isWaiting(ticket) ? `${ticket.status} for ${ticket.waitingFor}` : ticket.status)
 
 const RESUME: Record<PausedBy, string> = {
   ticket: 'looptroop resume TICKET goes on',
@@ -104,7 +104,7 @@ function turnPlan(turn: TurnRecord): string {
   return 'reads its messages and settles, rejoins or posts the stored bytes, by the table'
 }
 
-function sessionPlan(session: SessionRecord, ticket: Ticket): string {
+function sessionPlan(session: SessionRecord, ticket: ListedTicket): string {
   const inPhase = 'phase' in ticket && ticket.phase === session.slot.phase && ticket.attempt === session.slot.phaseAttempt
   if (isFinal(ticket) || !inPhase) return 'abandons it: the ticket has left its phase'
   return session.state === 'creating' ? 'looks for it by its nonce: adopts it, or creates another' : 'reconnects, if all four checks hold'

@@ -1,7 +1,7 @@
 /** Many tickets, some at a time: whoever reads them all lets others in between. */
 import { setImmediate as others } from 'node:timers/promises'
 import type { Store, TicketVerbs } from './store/store.ts'
-import type { Ticket } from './ticket.ts'
+import type { ListedTicket } from './ticket.ts'
 
 type Filter = NonNullable<Parameters<TicketVerbs['listTickets']>[0]>
 
@@ -9,7 +9,7 @@ type Filter = NonNullable<Parameters<TicketVerbs['listTickets']>[0]>
 const PAGE = 100
 
 /** In the order of their numbers, `limit` of them at most. */
-export async function* ticketPages(store: Pick<Store, 'listTickets'>, filter: Filter): AsyncGenerator<readonly Ticket[], void> {
+export async function* ticketPages(store: Pick<Store, 'listTickets'>, filter: Filter): AsyncGenerator<readonly ListedTicket[], void> {
   let left = filter.limit ?? Infinity
   let after = filter.after ?? 0
   while (left > 0) {

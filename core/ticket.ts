@@ -58,30 +58,42 @@ interface TicketBase {
   readonly updatedAt: number
 }
 
-/** What a ticket has from its start on. */
-export interface Progress {
+/** What a ticket has from its start on, as lists show it. */
+export interface ListedProgress {
   readonly phase: string
   readonly attempt: number
   /** How often the present phase was entered since the last upstream edit or manual Retry. */
   readonly visits: number
   /** Generation of the driver that wrote last. */
   readonly generation: number
-  readonly pinned: PinnedPipeline
-  readonly settings: Settings
   readonly branch: string
   readonly baseBranch: string
   readonly baseCommit: string
   readonly startedAt: number
 }
+/** And what was pinned at its start: some kilobytes, which lists do without. */
+export interface Progress extends ListedProgress {
+  readonly pinned: PinnedPipeline
+  readonly settings: Settings
+}
 
-export type DraftTicket = TicketBase & { readonly status: 'draft' }
-export type RunningTicket = TicketBase & Progress & { readonly status: 'running' }
-export type WaitingTicket = TicketBase &
-  Progress & { readonly status: 'waiting'; readonly waitingFor: WaitingFor; readonly until: number | null }
-export type BlockedTicket = TicketBase & Progress & { readonly status: 'blocked'; readonly blocked: Blocked }
-export type CompletedTicket = TicketBase & Progress & { readonly status: 'completed' }
-export type CanceledTicket = TicketBase & Partial<Progress> & { readonly status: 'canceled' }
-export type Ticket = DraftTicket | RunningTicket | WaitingTicket | BlockedTicket | CompletedTicket | CanceledTicket
+type TicketOf<P> =
+  | (TicketBase & { readonly status: 'draft' })
+  | (TicketBase & P & { readonly status: 'running' })
+  | (TicketBase & P & { readonly status: 'waiting'; readonly waitingFor: WaitingFor; readonly until: number | null })
+  | (TicketBase & P & { readonly status: 'blocked'; readonly blocked: Blocked })
+  | (TicketBase & P & { readonly status: 'completed' })
+  | (TicketBase & Partial<P> & { readonly status: 'canceled' })
+type Of<T, S extends TicketStatus> = Extract<T, { readonly status: S }>
+
+export type Ticket = TicketOf<Progress>
+export type ListedTicket = TicketOf<ListedProgress>
+export type DraftTicket = Of<Ticket, 'draft'>
+export type RunningTicket = Of<Ticket, 'running'>
+export type WaitingTicket = Of<Ticket, 'waiting'>
+export type BlockedTicket = Of<Ticket, 'blocked'>
+export type CompletedTicket = Of<Ticket, 'completed'>
+export type CanceledTicket = Of<Ticket, 'canceled'>
 /** A ticket whose phase may run. */
 export type DrivenTicket = RunningTicket | WaitingTicket
 /** A ticket that a driver may hold. */
@@ -119,31 +131,33 @@ export const FIRST_STATUS = 'draft' satisfies TicketStatus
 export const mayChange = (status: TicketStatus, change: TicketChange): boolean =>
   (CHANGES[change].from as readonly TicketStatus[]).includes(status)
 
-export const isDraft = (ticket: Ticket): ticket is DraftTicket => ticket.status === 'draft'
-export const isRunning = (ticket: Ticket): ticket is RunningTicket => ticket.status === 'running'
-export const isWaiting = (ticket: Ticket): ticket is WaitingTicket => ticket.status === 'waiting'
-export const isBlocked = (ticket: Ticket): ticket is BlockedTicket => ticket.status === 'blocked'
-export const isCompleted = (ticket: Ticket): ticket is CompletedTicket => ticket.status === 'completed'
-export const isCanceled = (ticket: Ticket): ticket is CanceledTicket => ticket.status === 'canceled'
-export const isFinal = (ticket: Ticket): ticket is CompletedTicket | CanceledTicket => isCompleted(ticket) || isCanceled(ticket)
+export const isDraft = <T extends ListedTicket>(ticket: T): ticket is Of<T, 'draft'> => ticket.status === 'draft'
+export const isRunning = <T extends ListedTicket>(ticket: T): ticket is Of<T, 'running'> => ticket.status === 'running'
+export const isWaiting = <T extends ListedTicket>(ticket: T): ticket is Of<T, 'waiting'> => ticket.status === 'waiting'
+export const isBlocked = <T extends ListedTicket>(ticket: T): ticket is Of<T, 'blocked'> => ticket.status === 'blocked'
+export const isCompleted = <T extends ListedTicket>(ticket: T): ticket is Of<T, 'completed'> => ticket.status === 'completed'
+export const isCanceled = <T extends ListedTicket>(ticket: T): ticket is Of<T, 'canceled'> => ticket.status === 'canceled'
+export const isFinal = <T extends ListedTicket>(ticket: T): ticket is Of<T, 'completed' | 'canceled'> =>
+  isCompleted(ticket) || isCanceled(ticket)
 /** Started and not final: a driver may hold it. */
-export const isStarted = (ticket: Ticket): ticket is StartedTicket => !isDraft(ticket) && !isFinal(ticket)
+export const isStarted = <T extends ListedTicket>(ticket: T): ticket is Of<T, 'running' | 'waiting' | 'blocked'> =>
+  !isDraft(ticket) && !isFinal(ticket)
 /** A finished phase or a gate's decision may move it on. */
-export const isDriven = (ticket: Ticket): ticket is DrivenTicket => isRunning(ticket) || isWaiting(ticket)
+export const isDriven = <T extends ListedTicket>(ticket: T): ticket is Of<T, 'running' | 'waiting'> => isRunning(ticket) || isWaiting(ticket)
 
 /** The stored columns of a ticket, decoded but not yet told apart by status. */
-export interface TicketFields extends TicketBase {
+export interface TicketFields<P> extends TicketBase {
   readonly status: TicketStatus
   readonly waitingFor: WaitingFor | null
   readonly until: number | null
   readonly blocked: Blocked | null
-  readonly progress: Progress | null
+  readonly progress: P | null
 }
 
 /** The union member of a stored row. Total over statuses: a new status does not compile until it has a member. */
-export function toTicket(fields: TicketFields): Ticket {
+export function toTicket<P extends ListedProgress>(fields: TicketFields<P>): TicketOf<P> {
   const { status, waitingFor, until, blocked, progress, ...base } = fields
-  const started = progress as Progress // every status but the first has it; the store writes both in one verb
+  const started = progress as P // every status but the first has it; the store writes both in one verb
   switch (status) {
     case 'draft':
       return { ...base, status }

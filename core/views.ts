@@ -6,10 +6,10 @@ import type { ArtifactView, InboxView, PipelineView, PhaseView, QuestionView, Ti
 import type { Registry } from './pipeline.ts'
 import type { ArtifactRecord, InboxRecord, Slot, TurnRecord } from './store/records.ts'
 import { isBlocked, isDraft, isFinal, isWaiting } from './ticket.ts'
-import type { Progress, Ticket } from './ticket.ts'
+import type { ListedProgress, ListedTicket } from './ticket.ts'
 
-export function ticketView(ticket: Ticket): TicketView {
-  const started: Partial<Progress> = isDraft(ticket) ? {} : ticket
+export function ticketView(ticket: ListedTicket): TicketView {
+  const started: Partial<ListedProgress> = isDraft(ticket) ? {} : ticket
   return {
     id: ticket.id,
     projectId: ticket.projectId,

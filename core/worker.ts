@@ -23,7 +23,7 @@ import type { OpenProject, Projects } from './projects.ts'
 import type { Settings } from './settings.ts'
 import type { Fence } from './store/store.ts'
 import { DRIVEN_STATUSES, isDriven } from './ticket.ts'
-import type { DrivenTicket, StartedTicket, Ticket } from './ticket.ts'
+import type { DrivenTicket, ListedTicket, StartedTicket } from './ticket.ts'
 import { ticketPages } from './ticket-pages.ts'
 import type { Workspace } from './workspace/index.ts'
 
@@ -203,7 +203,7 @@ export class Worker {
     const { by } = await this.#env.pauses.of(project)
     const openTurns = new Set((await store.openTurns()).map((t) => t.ticketId))
     let started = 0
-    const wanted = (ticket: Ticket): boolean => {
+    const wanted = (ticket: ListedTicket): boolean => {
       const openTurn = openTurns.has(ticket.id)
       if (!isDriven(ticket) || this.#runs.has(ticket.id) || this.#ticketPlaces.free === 0) return false
       // A turn that is under way is seen to its end.

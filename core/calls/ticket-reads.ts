@@ -5,7 +5,7 @@ import { worktreePath } from '../projects.ts'
 import type { OpenProject, Projects } from '../projects.ts'
 import { ticketPages } from '../ticket-pages.ts'
 import { isDraft } from '../ticket.ts'
-import type { Ticket, TicketStatus } from '../ticket.ts'
+import type { ListedTicket, Ticket, TicketStatus } from '../ticket.ts'
 import { artifactHead, artifactView, ticketView, turnView } from '../views.ts'
 import { ticketCosts } from './costs.ts'
 import { diffOfBranch } from '../workspace/index.ts'
@@ -89,7 +89,7 @@ async function bounded(
   project: OpenProject,
   query: { after: number; limit: number; status?: TicketStatus | undefined },
   errors: PartialFailure[],
-): Promise<readonly Ticket[]> {
+): Promise<readonly ListedTicket[]> {
   const { status, ...rest } = query
   const timer = new AbortController()
   try {
@@ -111,8 +111,8 @@ async function bounded(
   }
 }
 
-async function allOf(pages: AsyncIterable<readonly Ticket[]>): Promise<readonly Ticket[]> {
-  const all: Ticket[] = []
+async function allOf(pages: AsyncIterable<readonly ListedTicket[]>): Promise<readonly ListedTicket[]> {
+  const all: ListedTicket[] = []
   for await (const page of pages) all.push(...page)
   return all
 }

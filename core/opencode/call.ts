@@ -47,7 +47,7 @@ export async function callOpencode(spec: CallSpec, send: (signal: AbortSignal) =
     if (limit.signal.aborted) throw fail('OPENCODE_TIMEOUT', { ...named(spec), ms }, error)
     throw failureOf(spec, { error })
   } finally {
-    done.abort()
+    done.abort('done')
   }
 }
 
@@ -64,7 +64,8 @@ export async function callOrNull(spec: CallSpec, send: (signal: AbortSignal) => 
 /** A `fetch` that refuses what OpenCode never does: web pages (unknown paths answer with its web UI) and redirects. */
 export function guardedFetch(base: typeof fetch | undefined, baseUrl: string): (request: Request) => Promise<Response> {
   return async (request) => {
-    const response = await (base ?? globalThis.fetch)(new Request(request, { redirect: 'manual' }))
+    const guarded = request.redirect === 'manual' ? request : new Request(request, { redirect: 'manual' })
+    const response = await (base ?? globalThis.fetch)(guarded)
     const type = response.headers.get('content-type') ?? ''
     const strange = type.startsWith('text/html') ? 'it answered with a web page' : redirectOf(response)
     if (strange === null) return response

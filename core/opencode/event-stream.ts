@@ -41,7 +41,7 @@ async function connect(source: EventSource, clock: Clock): Promise<ReadableStrea
   const spec = { baseUrl, clock, operation: 'the event stream', options: { signal, timeoutMs: CONNECT_TIMEOUT_MS } }
   // The time-out ends with the headers, so the stream itself hangs on the caller's signal alone.
   const data = await callOpencode(spec, async () => {
-    const request = new Request(new URL('/global/event', baseUrl), { headers: authHeader(source.auth), signal })
+    const request = new Request(new URL('/global/event', baseUrl), { headers: authHeader(source.auth), signal, redirect: 'manual' })
     const response = await guardedFetch(source.fetch, baseUrl)(request)
     return response.ok ? { data: response.body, response } : { error: await response.text(), response }
   })

@@ -83,6 +83,7 @@ function openServer(options: SdkAdapterOptions): Server {
     baseUrl,
     headers: authHeader(options.auth),
     fetch: guardedFetch(options.fetch, baseUrl) as typeof fetch,
+    redirect: 'manual',
   })
   const specOf = (ask: Ask): CallSpec => ({
     baseUrl,

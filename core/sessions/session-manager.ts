@@ -16,6 +16,8 @@ export interface OwnOptions {
   readonly rules: readonly PermissionRule[]
   /** What it is for, shown in the title: begun with the claim of the slot, or with the re-attachment. */
   readonly prompt: BegunPrompt
+  /** Begun when the request for a new session is on its way; it needs nothing of the session. */
+  readonly meanwhile?: () => void
   /** Abandon what is in the slot and begin anew. */
   readonly forceFresh?: boolean
 }
@@ -142,7 +144,7 @@ async function create(driving: Driving, options: OwnOptions): Promise<Owned['ses
     const late = problems.length > 0 ? await adoptByNonce(driving, row, false) : null
     if (late) return late
     try {
-      const remote = await opencode.adapter.createSession(
+      const creating = opencode.adapter.createSession(
         {
           directory: options.directory,
           title: sessionTitle(row, options.prompt.name),
@@ -151,6 +153,8 @@ async function create(driving: Driving, options: OwnOptions): Promise<Owned['ses
         },
         { signal: driving.signal },
       )
+      if (options.meanwhile) setImmediate(options.meanwhile)
+      const remote = await creating
       return { ...row, sessionId: remote.id, directory: remote.directory }
     } catch (error) {
       if (driving.signal.aborted || isCode(error, 'LEASE_LOST')) throw error

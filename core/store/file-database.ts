@@ -58,6 +58,7 @@ class FileDatabase implements Database {
   #open = true
   #ready = false
   #sinceTurn = 0
+  #synchronous: 'FULL' | 'NORMAL' | null = null
 
   constructor(path: string, clock: Clock) {
     this.#path = path
@@ -77,7 +78,7 @@ class FileDatabase implements Database {
       this.#run('SELECT count(*) FROM sqlite_master')
       this.#check()
       this.#run('PRAGMA journal_mode = WAL')
-      this.#run('PRAGMA synchronous = FULL')
+      this.#waitForDisk('FULL')
       this.#run('PRAGMA foreign_keys = ON')
       this.#ready = true
     })
@@ -86,18 +87,18 @@ class FileDatabase implements Database {
   batch(statements: readonly Statement[], { soft = false }: { readonly soft?: boolean } = {}): Promise<readonly (readonly Row[])[]> {
     return this.#inLine(async () => {
       await this.#breathe(statements.length)
-      return this.#patiently(() => (soft ? this.#softly(statements) : this.#transaction(statements)))
+      return this.#patiently(() => {
+        this.#waitForDisk(soft ? 'NORMAL' : 'FULL')
+        return this.#transaction(statements)
+      })
     })
   }
 
-  /** The log is written and not waited for; the next commit that waits covers it, the log being one file in order. */
-  #softly(statements: readonly Statement[]): readonly (readonly Row[])[] {
-    this.#run('PRAGMA synchronous = NORMAL')
-    try {
-      return this.#transaction(statements)
-    } finally {
-      this.#run('PRAGMA synchronous = FULL')
-    }
+  /** NORMAL: the log is written and not waited for; the next commit that waits covers it, the log being one file in order. */
+  #waitForDisk(wanted: 'FULL' | 'NORMAL'): void {
+    if (this.#synchronous === wanted) return
+    this.#run(`PRAGMA synchronous = ${wanted}`)
+    this.#synchronous = wanted
   }
 
   async all(sql: string, args: Args = {}): Promise<readonly Row[]> {

@@ -12,7 +12,7 @@ import type { KeepingVerbs } from './keeping-verbs.ts'
 import type { ItemPatch, Json, ModelRef, Note } from '#plugins/contract'
 import type { NewEvent } from '../events/events.ts'
 import type { Settings, SettingsPatch } from '../settings.ts'
-import type { Blocked, Progress, Ticket, TicketStatus, WaitingFor } from '../ticket.ts'
+import type { Blocked, ListedTicket, Progress, Ticket, TicketStatus, WaitingFor } from '../ticket.ts'
 import type {
   ArtifactRecord,
   AttemptRecord,
@@ -118,7 +118,7 @@ export interface TicketVerbs {
   cancelTicket(fence: Fence, input: At & { reason: string; consume: string }): Promise<Ticket>
 
   getTicket(ticketId: string): Promise<Ticket | null>
-  listTickets(filter?: { status?: readonly TicketStatus[]; after?: number; limit?: number }): Promise<readonly Ticket[]>
+  listTickets(filter?: { status?: readonly TicketStatus[]; after?: number; limit?: number }): Promise<readonly ListedTicket[]>
   attempts(ticketId: string): Promise<readonly AttemptRecord[]>
   errors(ticketId: string): Promise<readonly ErrorRecord[]>
 }

@@ -70,7 +70,7 @@ export class TurnWatch {
         this.#wake = resolve
       })
       await Promise.race([woken, clock.sleep(ms, AbortSignal.any([timer.signal, signal]))])
-      timer.abort()
+      timer.abort('woken')
     }
     const hint = this.#hint ?? 'time'
     this.#hint = null

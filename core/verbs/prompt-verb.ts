@@ -1,24 +1,21 @@
 /** `phase.prompt`: a named request with its turns, until there is a validated value or a failure. Recorded, then replayed. */
 import type { PromptOptions, Turned } from '#plugins/contract'
-import { buildContext, renderPrompt } from '../context-builder.ts'
 import { event } from '../events/events.ts'
-import type { NewEvent } from '../events/events.ts'
 import type { PromptRecord, TurnRecord } from '../store/records.ts'
 import type { PromptEnd } from '../store/store.ts'
-import { retryText } from '../structured-output.ts'
 import { rulesFor } from '../tools.ts'
 import { createBudget } from '../turns/budget.ts'
 import type { TurnCare } from '../turns/drive-turn.ts'
 import { nextTurn } from '../turns/next-turn.ts'
-import type { FollowUp, NextTurn } from '../turns/next-turn.ts'
+import type { NextTurn } from '../turns/next-turn.ts'
 import { resumeTurn, runOpenCodePrompt } from '../turns/run-opencode-prompt.ts'
 import { ask } from './asked.ts'
 import type { Asked } from './asked.ts'
+import { letterOf } from './letter.ts'
 import { assertPolicy, assertUntouched, endedBy, toolsViolated, touchesNothing, treeBefore } from './prompt-end.ts'
 import { markEffects, tellEffects } from './prompt-effects.ts'
 import type { End, Ended } from './prompt-end.ts'
 import type { RunContext } from './run-context.ts'
-import { ticketState } from './ticket-state.ts'
 
 export async function promptVerb<T>(run: RunContext, name: string, options: PromptOptions<T>): Promise<Turned<T>> {
   const asked = await run.journal.busy(() => ask(run, name, options))
@@ -155,52 +152,18 @@ async function send<T>(
     model: asked.model,
     rules: rulesFor(asked.tools, { questions: asked.questions && asked.answered }),
   }
-  let carried: readonly string[] = []
-  const whole = async (): Promise<string> => {
-    const { text, sources } = await wholePrompt(run, asked, next.follow)
-    carried = sources
-    return text
-  }
-  const { turn } = await runOpenCodePrompt(driving, own, {
+  const letter = letterOf(run, asked, next.follow)
+  const { turn } = await runOpenCodePrompt(driving, { ...own, meanwhile: letter.prepare }, {
     ...journal.at,
     prompt: asked.name,
     ordinal: next.ordinal,
     reason: next.reason,
-    text: (fresh) => (next.follow && !fresh ? followText(asked, next.follow) : whole()),
-    sources: () => carried,
+    text: letter.text,
+    sources: letter.sources,
     model: asked.model,
     care,
   })
   return turn
-}
-
-const followText = <T>(asked: Asked<T>, follow: FollowUp): string =>
-  follow.kind === 'words' ? follow.text : retryText(asked.output, follow.failure)
-
-/** The first turn's text. In a fresh session a follow-up carries it too: that session knows nothing yet. */
-async function wholePrompt<T>(run: RunContext, asked: Asked<T>, follow: FollowUp | null): Promise<Whole> {
-  const { driving, journal, ticket } = run
-  const { state, answerIds, sourcesOf } = await ticketState(run, asked.context, asked.item)
-  const { phase, attempt } = journal.at
-  const built = buildContext(asked.context, state, { limit: ticket.settings['limits.contextTokens'], phase })
-  const events: NewEvent[] =
-    built.trims.length === 0 ? [] : [event('context.trimmed', { phase, attempt, prompt: asked.name, trims: built.trims })]
-  if (events.length > 0) await driving.store.appendEvents(driving.fence, { events, at: driving.clock.now() })
-  if (answerIds.length > 0) await driving.store.consumeAnswers(driving.fence, { ids: answerIds, at: driving.clock.now() })
-  const text = renderPrompt({
-    template: asked.template,
-    parts: built.parts,
-    output: asked.output,
-    questions: asked.questions && asked.answered,
-  })
-  const sources = sourcesOf(built.parts)
-  for (const source of sources) run.sources.add(source)
-  return { sources, text: follow ? `${text}\n\n# What came of the last try\n\n${followText(asked, follow)}` : text }
-}
-interface Whole {
-  readonly text: string
-  /** Content hashes of the artifacts in it. */
-  readonly sources: readonly string[]
 }
 
 function tellInvalid<T>(run: RunContext, asked: Asked<T>, turn: TurnRecord | undefined, problem: string): Promise<void> {

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert'
 import { CHANGES, TICKET_STATUSES, isBlocked, isDraft, isDriven, isFinal, isStarted, mayChange, toTicket } from '../../core/ticket.ts'
-import type { Ticket, TicketChange, TicketStatus } from '../../core/ticket.ts'
+import type { ListedTicket, TicketChange, TicketStatus } from '../../core/ticket.ts'
 import { describe } from '../helpers/suite.ts'
 
 /** By hand, as the life of a ticket is told; the table in the source must say the same. */
@@ -18,7 +18,7 @@ const LEGAL: Readonly<Record<TicketChange, readonly TicketStatus[]>> = {
   cancel: ['draft', 'running', 'waiting', 'blocked'],
 }
 const base = { id: 'T-1', projectId: 'p', number: 1, title: '', description: '', priority: 0, pipeline: 'q', models: null, revision: 1 }
-const ticketIn = (status: TicketStatus): Ticket =>
+const ticketIn = (status: TicketStatus): ListedTicket =>
   toTicket({
     ...base,
     paused: false,
@@ -44,7 +44,7 @@ describe('a ticket', (it) => {
     }
   })
   it('is told apart by its status', () => {
-    const by = (is: (ticket: Ticket) => boolean): readonly TicketStatus[] => TICKET_STATUSES.filter((status) => is(ticketIn(status)))
+    const by = (is: (ticket: ListedTicket) => boolean): readonly TicketStatus[] => TICKET_STATUSES.filter((status) => is(ticketIn(status)))
     assert.equal([by(isDraft), by(isBlocked)], [['draft'], ['blocked']])
     assert.equal(
       [by(isDriven), by(isStarted), by(isFinal)],

@@ -2,15 +2,6 @@
 import type { ItemState, Json, ModelRef, Note } from '#plugins/contract'
 import type { DurableEvent } from '../../events/events.ts'
 import type { Settings } from '../../settings.ts'
-import {
-  toTicket,
-  type Blocked,
-  type PinnedPipeline,
-  type Progress,
-  type Ticket,
-  type TicketStatus,
-  type WaitingFor,
-} from '../../ticket.ts'
 import type { Row } from '../database.ts'
 import type {
   ArtifactRecord,
@@ -35,69 +26,10 @@ import type {
   TurnRecord,
 } from '../records.ts'
 import type { Context } from './batch.ts'
-
-const text = (row: Row, name: string): string => row[name] as string
-const textOrNull = (row: Row, name: string): string | null => row[name] as string | null
-const int = (row: Row, name: string): number => row[name] as number
-const intOrNull = (row: Row, name: string): number | null => row[name] as number | null
-const json = <T>(row: Row, name: string): T => (row[name] === null ? null : JSON.parse(row[name] as string)) as T
+import { int, intOrNull, json, text, textOrNull } from './columns.ts'
 
 export const encode = (value: unknown): string => JSON.stringify(value ?? null)
 export const encodeOrNull = (value: unknown): string | null => (value === null || value === undefined ? null : JSON.stringify(value))
-
-export const toTicketRecord = (context: Context, row: Row): Ticket =>
-  toTicket({
-    id: text(row, 'id'),
-    projectId: context.projectId,
-    number: int(row, 'number'),
-    title: text(row, 'title'),
-    description: text(row, 'description'),
-    priority: int(row, 'priority'),
-    pipeline: text(row, 'pipeline'),
-    models: json<Ticket['models']>(row, 'models'),
-    paused: int(row, 'paused') === 1,
-    heldBy: textOrNull(row, 'held_by') as Ticket['heldBy'],
-    revision: int(row, 'revision'),
-    createdAt: int(row, 'created_at'),
-    updatedAt: int(row, 'updated_at'),
-    status: text(row, 'status') as TicketStatus,
-    waitingFor: textOrNull(row, 'waiting_for') as WaitingFor | null,
-    until: intOrNull(row, 'until'),
-    blocked: json<Blocked | null>(row, 'blocked'),
-    progress: row['started_at'] === null ? null : toProgress(row),
-  })
-
-const toProgress = (row: Row): Progress => ({
-  phase: text(row, 'phase'),
-  attempt: int(row, 'attempt'),
-  visits: int(row, 'visits'),
-  generation: int(row, 'generation'),
-  pinned: parsedOnce(text(row, 'pinned')) as PinnedPipeline,
-  settings: parsedOnce(text(row, 'settings')) as Settings,
-  branch: text(row, 'branch'),
-  baseBranch: text(row, 'base_branch'),
-  baseCommit: text(row, 'base_commit'),
-  startedAt: int(row, 'started_at'),
-})
-
-/** What starts pin on their tickets is mostly the same: a list of a thousand parses it once. Frozen, because all share it. */
-const pins = new Map<string, unknown>()
-const MOST_PINS = 100
-
-function parsedOnce(written: string): unknown {
-  const known = pins.get(written)
-  if (known !== undefined) return known
-  if (pins.size >= MOST_PINS) pins.clear()
-  const value = frozen(JSON.parse(written) as unknown)
-  pins.set(written, value)
-  return value
-}
-
-function frozen(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value
-  Object.values(value).forEach(frozen)
-  return Object.freeze(value)
-}
 
 const phaseAt = (row: Row): { phase: string; attempt: number } => ({ phase: text(row, 'phase'), attempt: int(row, 'attempt') })
 

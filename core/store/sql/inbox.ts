@@ -1,4 +1,5 @@
 /** Entries that wait for a person: gates, and the model's questions and permissions. */
+import { setImmediate as others } from 'node:timers/promises'
 import type { Json } from '#plugins/contract'
 import { fail, type LoopTroopError } from '../../errors.ts'
 import { event } from '../../events/events.ts'
@@ -45,13 +46,28 @@ export const inboxVerbs = (context: Context): Verbs => ({
       .commit()
   },
   inboxEntry: async (ticketId, id) => (await list(context, ENTRY, { ticketId, id }))[0] ?? null,
-  inbox: ({ ticketId, kinds } = {}) =>
-    list(
-      context,
-      "state IN ('open', 'claimed') AND (:ticketId IS NULL OR ticket_id = :ticketId) AND (:kinds IS NULL OR kind IN (SELECT value FROM json_each(:kinds)))",
-      { ticketId: ticketId ?? null, kinds: encodeOrNull(kinds) },
-    ),
+  inbox: (filter = {}) => waiting(context, filter),
 })
+
+const WAITING = "state IN ('open', 'claimed')"
+/** So many entries are read and decoded in a few milliseconds. */
+const PAGE = 100
+
+/** What waits now. Many are read some at a time, with others in between; what was closed meanwhile is left out. */
+async function waiting(context: Context, { ticketId, kinds }: NonNullable<Parameters<Verbs['inbox']>[0]>): Promise<readonly InboxRecord[]> {
+  const found = await context.database.all(
+    `SELECT rowid AS entry FROM inbox WHERE ${WAITING} AND (:ticketId IS NULL OR ticket_id = :ticketId)
+       AND (:kinds IS NULL OR kind IN (SELECT value FROM json_each(:kinds))) ORDER BY since, rowid`,
+    { ticketId: ticketId ?? null, kinds: encodeOrNull(kinds) },
+  )
+  const entries: InboxRecord[] = []
+  for (let from = 0; from < found.length; from += PAGE) {
+    if (from > 0) await others()
+    const rows = encode(found.slice(from, from + PAGE).map((row) => row['entry']))
+    entries.push(...(await list(context, `${WAITING} AND rowid IN (SELECT value FROM json_each(:rows))`, { rows })))
+  }
+  return entries
+}
 
 async function list(context: Context, where: string, args: Record<string, string | number | null>): Promise<readonly InboxRecord[]> {
   return (await context.database.all(`SELECT * FROM inbox WHERE ${where} ORDER BY since, rowid`, args)).map((row) => toInbox(context, row))

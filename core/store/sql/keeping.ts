@@ -4,7 +4,7 @@ import type { EventData } from '../../events/events.ts'
 import { FINAL_STATUSES, RESTING_STATUSES } from '../../ticket.ts'
 import type { Fence, KeepingVerbs } from '../store.ts'
 import { fencedBatch, guardAnyStatus, type Batch, type Context } from './batch.ts'
-import { toTicketRecord } from './decode.ts'
+import { toTicketRecord } from './decode-ticket.ts'
 
 /** Rows that name a ticket; those that others refer to come last. */
 const TABLES = [

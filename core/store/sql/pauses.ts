@@ -5,7 +5,7 @@ import type { Ticket } from '../../ticket.ts'
 import { setMeta } from '../migrate.ts'
 import type { KeepingVerbs } from '../store.ts'
 import { Batch, guardAnyStatus, guardKnown, TICKET, type Context } from './batch.ts'
-import { toTicketRecord } from './decode.ts'
+import { toTicketRecord } from './decode-ticket.ts'
 
 type Verbs = Pick<KeepingVerbs, 'holdTicket' | 'pauseProject' | 'projectPaused'>
 

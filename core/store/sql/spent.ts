@@ -8,7 +8,7 @@ import type { Row } from '../database.ts'
 import type { Settlement } from '../records.ts'
 import type { KeepingVerbs } from '../store.ts'
 import { Batch, guardAnyStatus, guardKnown, TICKET, type Context } from './batch.ts'
-import { toTicketRecord } from './decode.ts'
+import { toTicketRecord } from './decode-ticket.ts'
 
 type Verbs = Pick<KeepingVerbs, 'spentByTicket' | 'spentTurns' | 'changeLimits'>
 

@@ -5,7 +5,7 @@ import type { AttemptRecord } from '../records.ts'
 import type { Fence, TicketVerbs } from '../store.ts'
 import { saveArtifact } from './artifacts.ts'
 import { fencedBatch, guardAnyStatus, guardChange, guardPhase, TICKET, type Batch, type Condition, type Context } from './batch.ts'
-import { toTicketRecord } from './decode.ts'
+import { toTicketRecord } from './decode-ticket.ts'
 import { closeEntries } from './closing.ts'
 import { sayStatus, setStatus, setWaiting, wakeWaiting, TIME } from './status.ts'
 

@@ -1,10 +1,11 @@
 /** Tickets before their start, and reading them. */
 import { fail } from '../../errors.ts'
 import { event } from '../../events/events.ts'
-import { FIRST_STATUS, type Ticket } from '../../ticket.ts'
+import { FIRST_STATUS, type ListedTicket, type Ticket } from '../../ticket.ts'
 import type { NewTicket, TicketVerbs } from '../store.ts'
 import { Batch, guardKnown, TICKET, type Context } from './batch.ts'
-import { encodeOrNull, toAttempt, toErrorRecord, toTicketRecord } from './decode.ts'
+import { encodeOrNull, toAttempt, toErrorRecord } from './decode.ts'
+import { LISTED, toListedTicket, toTicketRecord } from './decode-ticket.ts'
 
 type Verbs = Pick<TicketVerbs, 'createTicket' | 'editTicket' | 'getTicket' | 'listTickets' | 'attempts' | 'errors'>
 
@@ -74,11 +75,11 @@ async function editTicket(context: Context, input: Parameters<Verbs['editTicket'
   return toTicketRecord(context, await batch.run(TICKET).commitRow('ticket'))
 }
 
-async function listTickets(context: Context, filter: NonNullable<Parameters<Verbs['listTickets']>[0]>): Promise<readonly Ticket[]> {
+async function listTickets(context: Context, filter: NonNullable<Parameters<Verbs['listTickets']>[0]>): Promise<readonly ListedTicket[]> {
   const rows = await context.database.all(
-    `SELECT * FROM tickets WHERE number > :after AND deleted_at IS NULL AND (:statuses IS NULL OR status IN (SELECT value FROM json_each(:statuses)))
+    `SELECT ${LISTED} FROM tickets WHERE number > :after AND deleted_at IS NULL AND (:statuses IS NULL OR status IN (SELECT value FROM json_each(:statuses)))
      ORDER BY number LIMIT :limit`,
     { after: filter.after ?? 0, statuses: encodeOrNull(filter.status), limit: filter.limit ?? -1 },
   )
-  return rows.map((row) => toTicketRecord(context, row))
+  return rows.map((row) => toListedTicket(context, row))
 }
