@@ -143,7 +143,8 @@ export const isFinal = <T extends ListedTicket>(ticket: T): ticket is Of<T, 'com
 export const isStarted = <T extends ListedTicket>(ticket: T): ticket is Of<T, 'running' | 'waiting' | 'blocked'> =>
   !isDraft(ticket) && !isFinal(ticket)
 /** A finished phase or a gate's decision may move it on. */
-export const isDriven = <T extends ListedTicket>(ticket: T): ticket is Of<T, 'running' | 'waiting'> => isRunning(ticket) || isWaiting(ticket)
+export const isDriven = <T extends ListedTicket>(ticket: T): ticket is Of<T, 'running' | 'waiting'> =>
+  isRunning(ticket) || isWaiting(ticket)
 
 /** The stored columns of a ticket, decoded but not yet told apart by status. */
 export interface TicketFields<P> extends TicketBase {

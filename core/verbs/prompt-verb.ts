@@ -153,16 +153,20 @@ async function send<T>(
     rules: rulesFor(asked.tools, { questions: asked.questions && asked.answered }),
   }
   const letter = letterOf(run, asked, next.follow)
-  const { turn } = await runOpenCodePrompt(driving, { ...own, meanwhile: letter.prepare }, {
-    ...journal.at,
-    prompt: asked.name,
-    ordinal: next.ordinal,
-    reason: next.reason,
-    text: letter.text,
-    sources: letter.sources,
-    model: asked.model,
-    care,
-  })
+  const { turn } = await runOpenCodePrompt(
+    driving,
+    { ...own, meanwhile: letter.prepare },
+    {
+      ...journal.at,
+      prompt: asked.name,
+      ordinal: next.ordinal,
+      reason: next.reason,
+      text: letter.text,
+      sources: letter.sources,
+      model: asked.model,
+      care,
+    },
+  )
   return turn
 }
 
