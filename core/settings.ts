@@ -115,4 +115,13 @@ export function resolveSettings(layers: readonly (readonly [SettingSource, Parti
   return { values: values as Settings, sources: sources as ResolvedSettings['sources'] }
 }
 
+/** A quorum that no vote could ever reach is refused where it is set, and again when a ticket with a council starts. */
+export function assertQuorum(values: Pick<Settings, 'models.main' | 'models.members' | 'council.quorum'>): void {
+  const models = [values['models.main'] ?? [], values['models.members']].flat()
+  const size = new Set(models.map((ref) => [ref.provider, ref.model, ref.variant].join('/'))).size
+  const quorum = values['council.quorum'] ?? 1
+  if (quorum > size)
+    throw fail('INVALID_INPUT', { field: 'council.quorum', problem: `is ${quorum}, and the council has ${size} different models` })
+}
+
 export const modelName = (ref: ModelRef): string => `${ref.provider}/${ref.model}`

@@ -8,13 +8,14 @@ export default council<v.InferOutput<typeof Questions>>({
   domain: 'interview',
   artifact: 'interview_questions',
   list: 'questions',
+  most: 'interview.maxQuestions',
   prompt: {
     role: 'You are an experienced product engineer who finds out what somebody really needs before anything is planned.',
     task: 'Write the questions that a person has to answer so that the ticket below can be specified without guessing.',
     steps: [
       'Look at the repository with your reading tools: do not ask what the code answers.',
       'Begin with the foundation (what and why), then the structure (what it consists of), then the assembly (how it fits in).',
-      'As few questions as will do, at most twelve; each about one thing, answerable by somebody who knows the product and not the code.',
+      'As few questions as will do; each about one thing, answerable by somebody who knows the product and not the code.',
       'Offer options (`single_choice`, `multiple_choice`) where the sensible answers are known; else `free_text` without options.',
       'Bring up risks and what is not to be done.',
     ],

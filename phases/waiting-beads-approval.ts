@@ -9,8 +9,9 @@ export default gate({
   kind: 'list',
   title: 'Approve the plan',
   artifact: 'beads',
-  beside: ['beads_draft_coverage'],
+  beside: ['beads_draft_coverage', 'beads_council'],
   actions: [APPROVE, EDIT, REQUEST_CHANGES],
+  gaps: 'beads_draft_coverage',
   async onDecision(phase, decision) {
     if (decision.action !== REQUEST_CHANGES.id) return
     const payload = decision.payload as { comment?: string } | null

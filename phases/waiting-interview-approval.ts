@@ -7,6 +7,6 @@ export default gate({
   kind: 'document',
   title: 'Approve the interview',
   artifact: 'interview',
-  beside: ['interview_coverage'],
+  beside: ['interview_coverage', 'interview_council'],
   actions: [APPROVE, EDIT],
 })

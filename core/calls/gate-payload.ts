@@ -64,19 +64,15 @@ function checkAnswers({ form, payload }: Submitted): void {
 
 const MAX_TITLE = 300
 const MAX_EVIDENCE = 20
-const Results = v.object({
-  results: v.record(
-    v.string(),
-    v.object({
-      result: v.picklist(['pass', 'fail', 'waive', 'improvement']),
-      observation: v.optional(Words),
-      expected: v.optional(Words),
-      title: v.optional(v.pipe(v.string(), v.maxLength(MAX_TITLE))),
-      priority: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(9))),
-      evidence: v.optional(v.pipe(v.array(v.string()), v.maxLength(MAX_EVIDENCE))),
-    }),
-  ),
+const Result = v.object({
+  result: v.picklist(['pass', 'fail', 'waive', 'improvement']),
+  observation: v.optional(Words),
+  expected: v.optional(Words),
+  title: v.optional(v.pipe(v.string(), v.maxLength(MAX_TITLE))),
+  priority: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(9))),
+  evidence: v.optional(v.pipe(v.array(v.string()), v.maxLength(MAX_EVIDENCE))),
 })
+const Results = v.object({ results: v.record(v.string(), Result) })
 
 /** Every item has a result; a failure says what was seen, an improvement what it is called, and evidence is there. */
 async function checkResults({ form, payload, action, attached }: Submitted): Promise<void> {
@@ -85,14 +81,19 @@ async function checkResults({ form, payload, action, attached }: Submitted): Pro
   const ids = (form.questions ?? []).map((item) => (item as { id: string }).id)
   const open = ids.filter((id) => !Object.hasOwn(results, id))
   if (open.length > 0) return wrong('results', `has nothing for ${open.join(', ')}`)
-  const files = Object.values(results).some((r) => r.evidence) ? await attached?.() : undefined
-  for (const [id, { result, observation, title, evidence = [] }] of Object.entries(results)) {
-    if (!ids.includes(id)) return wrong(`results.${id}`, 'is no item of the checklist')
-    if (result === 'fail' && !observation?.trim()) return wrong(`results.${id}.observation`, 'must say what was seen')
-    if (result === 'improvement' && !title?.trim()) return wrong(`results.${id}.title`, 'must name the improvement')
-    const missing = evidence.find((sha256) => files?.has(sha256) !== true)
-    if (missing !== undefined) return wrong(`results.${id}.evidence`, `has no attached file ${missing}; attach it first`)
-  }
+  const stray = Object.keys(results).find((id) => !ids.includes(id))
+  if (stray !== undefined) return wrong(`results.${stray}`, 'is no item of the checklist')
+  const files = Object.values(results).some((r) => r.evidence) ? ((await attached?.()) ?? NO_FILES) : NO_FILES
+  for (const [id, result] of Object.entries(results)) checkResult(`results.${id}`, result, files)
+}
+const NO_FILES: ReadonlySet<string> = new Set()
+
+function checkResult(field: string, given: v.InferOutput<typeof Result>, files: ReadonlySet<string>): void {
+  const { result, observation, title, evidence = [] } = given
+  if (result === 'fail' && !observation?.trim()) return wrong(`${field}.observation`, 'must say what was seen')
+  if (result === 'improvement' && !title?.trim()) return wrong(`${field}.title`, 'must name the improvement')
+  const missing = evidence.find((sha256) => !files.has(sha256))
+  if (missing !== undefined) return wrong(`${field}.evidence`, `has no attached file ${missing}; attach it first`)
 }
 
 // ---------------------------------------------------------------------------------------------------------- edit

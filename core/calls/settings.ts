@@ -1,11 +1,12 @@
 /** Settings of the app, a project or a ticket, each with its source. */
 import { TICKET_LIMITS } from '../caps.ts'
 import { fail } from '../errors.ts'
+import { toJson } from '../json.ts'
 import type { Kernel } from '../kernel-api.ts'
 import type { Clock } from '../ports.ts'
 import type { OpenProject, Projects } from '../projects.ts'
-import { parsePatch, resolveSettings } from '../settings.ts'
-import type { ResolvedSettings, Settings, SettingSource } from '../settings.ts'
+import { assertQuorum, parsePatch, resolveSettings } from '../settings.ts'
+import type { ResolvedSettings, Settings, SettingSource, SettingsPatch } from '../settings.ts'
 import type { AppStore } from '../store/app-store.ts'
 import { isDraft, isStarted } from '../ticket.ts'
 import type { Ticket } from '../ticket.ts'
@@ -56,20 +57,31 @@ export async function settingCalls(env: SettingEnv): Promise<SettingServices> {
     if (!ticket) throw fail('TICKET_UNKNOWN', { ticketId: id, field: 'id' })
     return pinned(ticket, await forTicket(project, ticket.models))
   }
+  const layersOf = async (scope: 'app' | 'project', id: string | undefined): Promise<readonly Layer[]> =>
+    scope === 'app' ? appLayers() : projectLayers(projects.get(needId(id)))
   const update: Kernel['settings']['update'] = async ({ scope, id, patch }) => {
     const parsed = parsePatch(patch)
     if (scope === 'ticket') {
       await changeLimits(projects.ofTicket(needId(id)), needId(id), { parsed, at: clock.now() })
       return get({ scope, id })
     }
+    const read = whole(parsed, resolveSettings([...(await layersOf(scope, id)), [scope, parsed]]).values)
     if (scope === 'app') {
-      await app.putSettings({ patch, at: clock.now() })
+      await app.putSettings({ patch: read, at: clock.now() })
       appValues = await app.settings()
-    } else await projects.get(needId(id)).store.putSettings({ patch, at: clock.now() })
+    } else await projects.get(needId(id)).store.putSettings({ patch: read, at: clock.now() })
     return get({ scope, id })
   }
   const forProject: SettingServices['forProject'] = async (project) => resolveSettings(await projectLayers(project)).values
   return { calls: { get, update }, app: () => resolveSettings(appLayers()).values, forProject, forTicket }
+}
+
+/** As it is stored: `provider/model` in its parts. What fits together only with what is stored already is looked at too. */
+function whole(parsed: Partial<Settings>, values: Settings): SettingsPatch {
+  // What is not chosen yet may come with the ticket: its start looks again.
+  const known = values['models.main'] !== null && values['models.members'].length > 0
+  if (known && Object.keys(parsed).some((name) => name.startsWith('models.') || name === 'council.quorum')) assertQuorum(values)
+  return toJson(parsed) as SettingsPatch
 }
 
 /** A started ticket keeps what was pinned; the sources still say where each would come from now, but for what it may spend. */

@@ -12,6 +12,7 @@ import type { Registry } from '../pipeline.ts'
 import type { Pauses } from '../pauses.ts'
 import type { Chance, Clock } from '../ports.ts'
 import type { OpenProject, Projects } from '../projects.ts'
+import { assertQuorum } from '../settings.ts'
 import type { ResolvedSettings, Settings } from '../settings.ts'
 import type { CommandKind } from '../store/records.ts'
 import { BLOCKED_STATUS, isBlocked, isDraft, isStarted, mayChange } from '../ticket.ts'
@@ -62,6 +63,8 @@ export function ticketCalls(env: TicketCallsEnv): TicketCalls {
 }
 
 const MAX_TITLE = 300
+/** Phases that vote. */
+const COUNCIL = 'council'
 type CreateInput = Parameters<TicketCalls['create']>[0]
 
 async function create({ projects, registry, clock }: TicketCallsEnv, input: CreateInput): Promise<TicketView> {
@@ -110,6 +113,7 @@ async function start(env: TicketCallsEnv, { ticketId, actionId }: Acting): Promi
   const first = firstRow(pinned, settings)
   if (!first) throw fail('CONFIG_INVALID', { problems: `pipeline ${ticket.pipeline}: no row is on under these settings` })
   await checkModels(env, settings)
+  if (pinned.rows.some((row) => env.registry.phases.get(row.phase)?.primitive === COUNCIL)) assertQuorum(settings)
   const baseBranch = project.record.defaultBranch
   const baseCommit = await commitOf(project.record.path, baseBranch)
   const fence = await env.worker.claim(project, ticketId)
@@ -133,10 +137,6 @@ async function checkModels({ models }: TicketCallsEnv, settings: Settings): Prom
   if (!main) throw fail('MODEL_MISSING', { field: 'models.main' })
   const council = [main, ...settings['models.members']]
   for (const ref of council) await models.assertModelKnown(ref)
-  const size = new Set(council.map((ref) => [ref.provider, ref.model, ref.variant].join('/'))).size
-  const quorum = settings['council.quorum'] ?? 1
-  if (quorum > size)
-    throw fail('INVALID_INPUT', { field: 'council.quorum', problem: `is ${quorum}, and the council has ${size} different models` })
 }
 
 function draftOf(ticket: Ticket, action: string): DraftTicket {

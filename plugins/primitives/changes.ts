@@ -132,6 +132,11 @@ function applyOne(document: JsonObject, list: string, { type, target, value }: C
   return { ...document, [list]: items.map((item) => (item.id === target ? { ...(value as JsonObject), id: target } : item)) }
 }
 
+export const changesInWords = (changes: readonly Change[]): string =>
+  changes.length === 0
+    ? 'nothing had to be changed'
+    : changes.map(({ type, target, why, inspired_by: by }) => `${target} ${type} (${why}${by === null ? '' : `; from ${by}`})`).join(', ')
+
 /** A record that changes nothing shows the form, and is right for any document. */
 function exampleChanges<Doc>({ document, list }: Changeable<Doc>): readonly Change[] {
   const [first] = itemsOf(document as JsonObject, list)

@@ -3,27 +3,19 @@
  * with what is better in the others. What became of a member is a value, set once; a member that fails does not fail the
  * council while there is a quorum. Of a council of one it is one prompt, without a vote.
  */
-import type {
-  Json,
-  Outcome,
-  OutputSpec,
-  PhasePlugin,
-  PhaseRun,
-  PromptOptions,
-  PromptPart,
-  PromptTemplate,
-  SliceContext,
-  Turned,
-} from '../contract.ts'
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+import type { Json, Outcome, OutputSpec, PhasePlugin, PhaseRun, PromptOptions, PromptTemplate, SliceContext, Turned } from '../contract.ts'
 import { definePhase, part, withParts } from '../define.ts'
 import type { PhaseDefinition } from '../define.ts'
-import { GiveUp, PromptFailed } from '../errors.ts'
-import { ballotOf, labelOf, scorecard, tally, totalsOf, votePrompt } from './ballot.ts'
-import type { Card, Category, Scores } from './ballot.ts'
-import { CHANGE_RULES, changesOutput } from './changes.ts'
+import { labelOf } from './ballot.ts'
+import type { Category } from './ballot.ts'
+import { CHANGE_RULES, changesInWords, changesOutput } from './changes.ts'
 import type { Changed } from './changes.ts'
-import { NO_QUORUM_HINT, limitOf, quorumOf, rosterOf, standingsOf, tooFew } from './roster.ts'
+import { NO_QUORUM_HINT, limitOf, rosterOf } from './roster.ts'
 import type { Member } from './roster.ts'
+import { tell } from './tell.ts'
+import { aboutDrafts, choose, documentOf, outcomeOf } from './vote.ts'
+import type { Short } from './vote.ts'
 
 const NO_QUORUM = 'no_quorum'
 
@@ -44,16 +36,17 @@ export interface CouncilPhase<Doc> extends Omit<PhaseDefinition<Doc>, 'outcomes'
   readonly context: SliceContext
   /** The document's list of items with ids: what a refinement changes. */
   readonly list: string
+  /** Name of the setting with the most items that the list may have. */
+  readonly most?: string
   readonly rubric: readonly Category[]
   first?(phase: PhaseRun<Doc>): Promise<FirstPart | null>
 }
 
-interface Draft<Doc> {
+export interface Draft<Doc> {
   readonly first: Json
   readonly document: Doc
 }
-type Failed = Extract<Turned<never>, { ok: false }>
-interface Council<Doc> {
+export interface Council<Doc> {
   readonly phase: PhaseRun<Doc>
   readonly definition: CouncilPhase<Doc>
   readonly roster: readonly Member[]
@@ -79,15 +72,18 @@ export const council = <Doc>(definition: CouncilPhase<Doc>): PhasePlugin<Doc> =>
       const winner = roster[chosen.winner] as Member
       const draft = documentOf(drafts[chosen.winner])
       if (first) await phase.save(first.artifact, draft.first)
-      const refined = roster.length > 1 ? await refine(sitting, chosen.winner) : null
+      const refined = drafts.filter((d) => d.ok).length > 1 ? await refine(sitting, chosen.winner) : null
       const failed = refined && !refined.ok ? [`the refinement ended as ${refined.why}: the winner's draft stands as it was`] : []
       await phase.save(`${definition.domain}_council`, {
         winner: { member: winner.id, model: { ...winner.model } },
         degraded: [...chosen.degraded, ...failed],
+        why: chosen.why,
         drafts: draftRecords(sitting),
         ...chosen.record,
         changes: refined?.ok ? refined.value.changes : [],
       })
+      const changes = refined?.ok ? [`${winner.id} refined its draft: ${changesInWords(refined.value.changes)}`] : []
+      await tell(phase, [chosen.why, ...changes, ...[...chosen.degraded, ...failed].map((what) => `degraded: ${what}`)])
       return phase.done(refined?.ok ? refined.value.document : draft.document)
     },
   })
@@ -96,6 +92,7 @@ export const council = <Doc>(definition: CouncilPhase<Doc>): PhasePlugin<Doc> =>
 async function endShort<Doc>(sitting: Council<Doc>, { short, degraded }: Short): Promise<Outcome<Doc>> {
   const { phase, definition } = sitting
   await phase.save(`${definition.domain}_council`, { winner: null, degraded: [...degraded, short], drafts: draftRecords(sitting) })
+  await tell(phase, [...degraded.map((what) => `degraded: ${what}`), short])
   return { ...phase.done(undefined, NO_QUORUM), reason: short, hint: NO_QUORUM_HINT }
 }
 
@@ -130,97 +127,34 @@ async function draftOf<Doc>({ phase, definition, first, begun }: Drafting<Doc>, 
     ...own,
     slot: { memberId: member.id, step: 'draft' },
     ...(first ? { context: withParts(definition.context, [part(first.artifact, before)]) } : {}),
-    ...(limit === null ? {} : { deadline: Math.max(1_000, limit - spent) }),
+    ...(definition.most === undefined ? {} : { text: atMost(definition, phase.settings) }),
+    output: boundedOutput(definition, phase.settings),
+    // A server that was away meanwhile must not leave it without time.
+    ...(limit === null ? {} : { deadline: Math.ceil(Math.max(limit / 3, limit - spent)) }),
   })
   return drafted.ok ? { ok: true, value: { first: before, document: drafted.value } } : drafted
 }
 
-const outcomeOf = ({ why, error }: Failed): { outcome: string; error: string } => ({ outcome: why, error: error.message })
-
-function documentOf<Doc>(turned: Turned<Draft<Doc>> | undefined): Draft<Doc> {
-  if (turned?.ok) return turned.value
-  throw new GiveUp('the council chose a draft that is not there')
-}
-
-// --------------------------------------------------------------------------------------------------------- vote
-
-interface Chosen {
-  readonly winner: number
-  readonly degraded: readonly string[]
-  readonly record: { readonly [key: string]: Json }
-}
-interface Short {
-  readonly short: string
-  readonly degraded: readonly string[]
-}
-
-async function choose<Doc>(sitting: Council<Doc>): Promise<Chosen | Short> {
-  const { phase, definition, roster, drafts } = sitting
-  const missing = drafts.flatMap((d, i) => (d.ok ? [] : [`${roster[i]?.id}: ${d.why} (${d.error.message})`]))
-  const [only] = drafts
-  if (roster.length === 1 && only && !only.ok) throw new PromptFailed(only)
-  const authors = drafts.flatMap((d, i) => (d.ok ? [i] : []))
-  const quorum = quorumOf(phase.settings, roster.length)
-  const degraded = missing.map((m) => `no draft of ${m}`)
-  const undrafted = tooFew({ got: authors.length, quorum, what: 'drafts', missing })
-  if (undrafted !== null) return { short: undrafted, degraded }
-  if (authors.length === 1) return { winner: authors[0] as number, degraded, record: { quorum } }
-  const seed = await phase.random('ballots')
-  const voted = await Promise.all(roster.map((_, voter) => vote(sitting, { voter, order: ballotOf(voter, authors, seed) })))
-  const absent = voted.flatMap((b, i) => (b.turned.ok ? [] : [`${roster[i]?.id}: ${b.turned.why} (${b.turned.error.message})`]))
-  const unvoted = tooFew({ got: voted.length - absent.length, quorum, what: 'votes', missing: absent })
-  if (unvoted !== null) return { short: unvoted, degraded }
-  const cards = voted.flatMap((b, voter): Card[] =>
-    b.turned.ok ? [{ voter, totals: totalsOf(b.turned.value, b.order, definition.rubric).totals }] : [],
-  )
-  const result = tally(authors, cards)
-  if (result.winner === null) throw new GiveUp('no draft of the council was scored', { hint: 'Retry asks the council again.' })
-  return {
-    winner: result.winner,
-    degraded: [...degraded, ...absent.map((m) => `no vote of ${m}`)],
-    record: { quorum, seed, votes: voted.map((b, voter) => voteRecord(sitting, { ...b, voter })), standings: standingsOf(roster, result) },
+/** A draft without a single item is none; nor is one with more than the setting allows. */
+function boundedOutput<Doc>({ output, list, most }: CouncilPhase<Doc>, settings: PhaseRun['settings']): OutputSpec<Doc> {
+  const limit = most === undefined ? Infinity : Number(settings[most])
+  const validate = async (value: unknown): Promise<StandardSchemaV1.Result<Doc>> => {
+    const read = await output.schema['~standard'].validate(value)
+    if (read.issues) return read
+    const items = (read.value as { readonly [name: string]: unknown })[list]
+    const count = Array.isArray(items) ? items.length : 0
+    if (count > 0 && count <= limit) return read
+    return {
+      issues: [{ message: `must have ${count === 0 ? 'at least one entry' : `at most ${limit} entries, not ${count}`}`, path: [list] }],
+    }
   }
+  return { ...output, schema: { '~standard': { version: 1, vendor: 'looptroop', validate } } }
 }
 
-interface Ballot {
-  readonly order: readonly number[]
-  readonly turned: Turned<Scores>
-}
-
-async function vote<Doc>(
-  { phase, definition, drafts, roster }: Council<Doc>,
-  { voter, order }: { voter: number; order: readonly number[] },
-): Promise<Ballot> {
-  const member = roster[voter] as Member
-  const shown = order.map((author, i) =>
-    part('drafts', `### ${labelOf(i)}\n\n${JSON.stringify(documentOf(drafts[author]).document, null, 1)}`),
-  )
-  const turned = await phase.prompt<Scores>(`vote:${member.id}`, {
-    model: member.model,
-    tools: 'disabled',
-    slot: { memberId: member.id, step: 'vote' },
-    text: votePrompt(definition.rubric),
-    context: aboutDrafts(definition, shown),
-    output: scorecard(definition.rubric, order.length),
-  })
-  return { order, turned }
-}
-
-const aboutDrafts = <Doc>({ context }: CouncilPhase<Doc>, shown: readonly PromptPart[]): PromptOptions['context'] & object =>
-  withParts({ ...context, keep: [...context.keep, 'drafts'] }, shown)
-
-function voteRecord<Doc>({ roster, definition }: Council<Doc>, { voter, order, turned }: Ballot & { voter: number }): Json {
-  const who = { voter: roster[voter]?.id ?? '', order: order.map((author) => roster[author]?.id ?? '') }
-  if (!turned.ok) return { ...who, ...outcomeOf(turned) }
-  const { totals, corrected } = totalsOf(turned.value, order, definition.rubric)
-  return {
-    ...who,
-    outcome: 'voted',
-    totals: order.map((author) => totals.get(author) ?? 0),
-    corrected,
-    scores: turned.value.draft_scores as unknown as Json,
-  }
-}
+const atMost = <Doc>({ prompt, list, most = '' }: CouncilPhase<Doc>, settings: PhaseRun['settings']): PromptTemplate => ({
+  ...prompt,
+  steps: [...(prompt.steps ?? []), `At most ${Number(settings[most])} ${list}.`],
+})
 
 // ------------------------------------------------------------------------------------------------------- refine
 
@@ -245,6 +179,9 @@ function refine<Doc>({ phase, definition, roster, drafts }: Council<Doc>, winner
       ],
     },
     context: aboutDrafts(definition, [part('drafts', `### The chosen draft\n\n${JSON.stringify(document, null, 1)}`), ...shown]),
-    output: changesOutput({ document, list: definition.list, schema: definition.output.schema, sources }, 'CHANGES'),
+    output: changesOutput(
+      { document, list: definition.list, schema: boundedOutput(definition, phase.settings).schema, sources },
+      'CHANGES',
+    ),
   })
 }

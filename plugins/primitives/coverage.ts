@@ -5,30 +5,14 @@
  */
 import * as v from 'valibot'
 import { parse } from 'yaml'
-import type { Json, ModelRole, OutputSpec, PhasePlugin, PhaseRun, PromptTemplate, SliceContext } from '../contract.ts'
+import type { Json, ModelRole, OutputSpec, PhasePlugin, PhaseRun, PromptTemplate, SliceContext, Turned } from '../contract.ts'
 import { definePhase, part, winner, withParts } from '../define.ts'
 import type { PhaseDefinition } from '../define.ts'
 import { GiveUp, PromptFailed } from '../errors.ts'
-import { CHANGE_RULES, changesOutput } from './changes.ts'
-import type { Changed } from './changes.ts'
-
-interface Revise<Doc> {
-  readonly by: 'revise'
-  /** The document's own schema and its list of items with ids. */
-  readonly output: OutputSpec<Doc>
-  readonly list: string
-  readonly prompt: PromptTemplate
-}
-interface Ask {
-  readonly by: 'ask'
-  /** One follow-up question, and a correct example of one. */
-  readonly question: v.GenericSchema<unknown, Json>
-  readonly example: Json
-  /** Where the questions are kept, all of them so far: `{questions: […]}`. */
-  readonly artifact: string
-  /** How many may be asked for the ticket, over all visits. 0 means none. */
-  budget(settings: PhaseRun['settings']): number
-}
+import { CHANGE_RULES, changesInWords } from './changes.ts'
+import { auditOutput, revisionOutput } from './coverage-output.ts'
+import type { Ask, Audit, Revise, Revision } from './coverage-output.ts'
+import { tell } from './tell.ts'
 
 export interface CoveragePhase<Doc> extends Pick<PhaseDefinition<Json>, 'id' | 'label' | 'version' | 'retry' | 'budget'> {
   /** Whose council's winner is asked. */
@@ -94,11 +78,15 @@ async function revisePasses<Doc>(covering: Covering<Doc>, fix: Revise<Doc>): Ret
   if (asked.gaps.length > 0) await revise(covering, fix, { gaps: asked.gaps, pass: 0 })
   const cap = asked.gaps.length > 0 ? 1 : (phase.settings[definition.passes] as number)
   for (let pass = 1; ; pass += 1) {
-    const { gaps } = await audit(covering, { pass, questions: 0 })
+    const turned = await audit(covering, { pass, questions: 0 })
+    if (!turned.ok) throw new PromptFailed(turned)
+    const { gaps } = turned.value
     covering.history.push({ gaps })
+    await tell(phase, gapsInWords(pass, gaps))
     const revised = gaps.length > 0 && pass < cap && (await revise(covering, fix, { gaps, pass }))
     if (revised) continue
     await report(covering, { gaps, feedback: asked.feedback })
+    if (gaps.length > 0) await tell(phase, [`${gaps.length} left open: shown at the gate`])
     return phase.done(undefined, gaps.length === 0 ? 'clean' : 'capped')
   }
 }
@@ -117,10 +105,6 @@ async function fromGate<Doc>({
   return { gaps: phase.visits > 1 ? [...fresh, ...open] : [], feedback: comment?.sha256 ?? null }
 }
 
-type Revision<Doc> = Changed<Doc> & {
-  readonly gap_resolutions: readonly { readonly gap: number; readonly action: string; readonly rationale: string }[]
-}
-
 /** False when the answer could not be used: then the gaps stay open. */
 async function revise<Doc>(
   { phase, definition, history }: Covering<Doc>,
@@ -136,31 +120,15 @@ async function revise<Doc>(
     output: revisionOutput(parse(current.content) as Doc, fix, gaps.length),
   })
   if (!turned.ok) {
-    if (turned.why === 'invalid') return false
-    throw new PromptFailed(turned)
+    if (turned.why !== 'invalid') throw new PromptFailed(turned)
+    await tell(phase, ['the revision could not be used: the gaps stay open'])
+    return false
   }
   const { document, changes, gap_resolutions: resolutions } = turned.value
   if (changes.length > 0) await phase.save(artifact, document as Json)
   history.push({ gaps, resolutions, changes })
+  await tell(phase, [...resolutions.map((r) => `gap ${r.gap} ${r.action.replaceAll('_', ' ')}: ${r.rationale}`), changesInWords(changes)])
   return true
-}
-
-function revisionOutput<Doc>(document: Doc, { list, output }: Revise<Doc>, gaps: number): OutputSpec<Revision<Doc>> {
-  const Resolution = v.object({
-    gap: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(gaps)),
-    action: v.picklist(['updated', 'already_covered', 'left_unresolved']),
-    rationale: v.pipe(v.string(), v.trim(), v.minLength(1)),
-  })
-  const all = (entries: readonly { gap: number }[]): boolean => entries.length === gaps && new Set(entries.map((e) => e.gap)).size === gaps
-  const schema = v.object({
-    gap_resolutions: v.pipe(
-      v.array(Resolution),
-      v.check((entries) => all(entries), `must have one entry for each of the ${gaps} gaps`),
-    ),
-  })
-  const one = { action: 'already_covered', rationale: 'Why.' } as const
-  const example = { gap_resolutions: Array.from({ length: gaps }, (_, i) => ({ gap: i + 1, ...one })) }
-  return changesOutput({ document, list, schema: output.schema }, 'REVISION', { schema, example })
 }
 
 // ---------------------------------------------------------------------------------------------------------- ask
@@ -171,9 +139,15 @@ async function askPass<Doc>(covering: Covering<Doc>, fix: Ask): ReturnType<NonNu
   const before = earlier ? (parse(earlier.content) as { questions: readonly Json[] }).questions : []
   const left = Math.max(0, fix.budget(phase.settings) - before.length)
   const may = phase.visits < (phase.settings[definition.passes] as number) ? left : 0
-  const { gaps, questions } = await audit(covering, { pass: 1, questions: may })
+  const turned = await audit(covering, { pass: 1, questions: may })
+  if (!turned.ok && turned.why !== 'invalid') throw new PromptFailed(turned)
+  // A check that cannot ask is no reason to stop: the person sees at the gate that it was of no use.
+  const { gaps, questions } = turned.ok
+    ? turned.value
+    : { gaps: [`The check itself could not be used: ${turned.error.message}`], questions: [] }
   covering.history.push({ gaps })
   await report(covering, { gaps, feedback: null })
+  await tell(phase, [...gapsInWords(phase.visits, gaps), ...askedInWords({ gaps, questions, left, may })])
   if (gaps.length === 0) return phase.done(undefined, 'clean')
   if (questions.length === 0) return phase.done(undefined, 'capped')
   await phase.save(fix.artifact, { questions: [...before, ...questions] })
@@ -182,15 +156,13 @@ async function askPass<Doc>(covering: Covering<Doc>, fix: Ask): ReturnType<NonNu
 
 // -------------------------------------------------------------------------------------------------------- audit
 
-interface Audit {
-  readonly gaps: readonly string[]
-  readonly questions: readonly Json[]
-}
-
-async function audit<Doc>({ phase, definition }: Covering<Doc>, { pass, questions }: { pass: number; questions: number }): Promise<Audit> {
+async function audit<Doc>(
+  { phase, definition }: Covering<Doc>,
+  { pass, questions }: { pass: number; questions: number },
+): Promise<Turned<Audit>> {
   const limit =
     definition.fix.by === 'ask' ? [`Ask at most ${questions} follow-up questions${questions === 0 ? ': leave the list empty' : ''}.`] : []
-  const turned = await phase.prompt<Audit>(`audit:${pass}`, {
+  return phase.prompt<Audit>(`audit:${pass}`, {
     slot: { step: `audit:${pass}` },
     text: {
       ...definition.audit,
@@ -202,18 +174,16 @@ async function audit<Doc>({ phase, definition }: Covering<Doc>, { pass, question
     },
     output: auditOutput(definition.fix, questions),
   })
-  if (!turned.ok) throw new PromptFailed(turned)
-  return turned.value
 }
 
-function auditOutput<Doc>(fix: Revise<Doc> | Ask, questions: number): OutputSpec<Audit> {
-  const gaps = v.array(v.pipe(v.string(), v.trim(), v.minLength(1)))
-  const schema = v.object({
-    gaps,
-    questions: v.optional(v.pipe(v.array(fix.by === 'ask' ? fix.question : v.custom<Json>(() => true)), v.maxLength(questions)), []),
-  })
-  const example = { gaps: [], questions: [] }
-  return { schema, format: 'yaml', tag: 'COVERAGE', example, aliases: { questions: ['follow_up_questions'] } }
+const gapsInWords = (pass: number, gaps: readonly string[]): readonly string[] =>
+  gaps.length === 0 ? [`check ${pass}: nothing is missing`] : gaps.map((gap, i) => `check ${pass}, gap ${i + 1}: ${gap}`)
+
+function askedInWords({ gaps, questions, left, may }: Audit & { left: number; may: number }): readonly string[] {
+  if (questions.length > 0) return [`${questions.length} further questions to the person; ${left - questions.length} may follow later`]
+  if (gaps.length === 0) return []
+  const why = may > 0 ? '' : left > 0 ? ': it was the last check that may ask' : ': the questions that may be asked are used up'
+  return [`nothing more is asked${why}; what is open is shown at the gate`]
 }
 
 async function report<Doc>(

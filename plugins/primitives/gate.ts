@@ -1,4 +1,5 @@
 /** Waits for a person's decision on a hashed artifact. One outcome per action. */
+import { parse } from 'yaml'
 import type { Decision, Form, GateAction, Json, PhasePlugin, PhaseRun } from '../contract.ts'
 import { definePhase } from '../define.ts'
 
@@ -11,6 +12,8 @@ export interface GatePhase {
   /** The artifact kind that is decided on. */
   readonly artifact?: string
   readonly actions: readonly GateAction[]
+  /** A coverage phase's artifact: while it names gaps, FIX_GAPS is offered too. */
+  readonly gaps?: string
   readonly questions?: readonly Json[]
   /** Artifact kinds to read beside it. */
   readonly beside?: readonly string[]
@@ -38,26 +41,42 @@ export const keepComment =
   }
 
 export const gate = (definition: GatePhase): PhasePlugin<Decision> => {
-  const { id, label, version = 1, kind, title, artifact, actions, questions, beside } = definition
+  const { id, label, version = 1, kind, title, artifact, actions, gaps, questions, beside } = definition
   const form: Form = {
     ...{ kind, title, actions },
     ...(artifact === undefined ? {} : { artifact }),
     ...(questions ? { questions } : {}),
     ...(beside ? { beside } : {}),
   }
+  const ends = [...actions, ...(gaps === undefined ? [] : [FIX_GAPS])].filter((action) => !action.edits)
+  // Where something can be approved, anything else leads on only where the row says so.
+  const stops = ends.some((action) => action.approves) ? ends.filter((action) => !action.approves).map((action) => action.id) : []
   return definePhase<Decision>({
     id,
     label,
     version,
     primitive: 'gate',
     tools: 'disabled',
-    outcomes: actions.filter((action) => !action.edits).map((action) => action.id),
+    outcomes: ends.map((action) => action.id),
+    stops,
     async run(phase) {
-      const decision = await decided(phase, form)
+      const open = gaps !== undefined && (await namesGaps(phase, gaps))
+      const decision = await decided(phase, open ? { ...form, actions: [...actions, FIX_GAPS] } : form)
       await definition.onDecision?.(phase, decision)
-      return phase.done(undefined, decision.action)
+      const end = phase.done(undefined, decision.action)
+      return stops.includes(decision.action) ? { ...end, ...leadsNowhere(decision.action) } : end
     },
   })
+}
+
+const leadsNowhere = (action: string): { reason: string; hint: string } => ({
+  reason: `${action} was decided, and the pipeline does not say where that leads`,
+  hint: 'Retry opens the gate again; or name in its row of the pipeline where this action leads.',
+})
+
+async function namesGaps(phase: PhaseRun<Decision>, artifact: string): Promise<boolean> {
+  const { gaps = [] } = (parse((await phase.read(artifact))?.content ?? '') ?? {}) as { gaps?: readonly string[] }
+  return gaps.length > 0
 }
 
 /** Each edit is a new revision, and the next decision is on that one: an approval of what was there before is void. */

@@ -1,7 +1,7 @@
 /** Gates under concurrent requests: many people, two servers, one decision. */
 import * as fc from 'fast-check'
 import * as assert from 'uvu/assert'
-import { APPROVE, REQUEST_CHANGES, definePhase, definePipeline, gate } from '../../plugins/index.ts'
+import { APPROVE, END, REQUEST_CHANGES, definePhase, definePipeline, gate } from '../../plugins/index.ts'
 import { describe } from '../helpers/suite.ts'
 import { startWorld } from '../helpers/world.ts'
 
@@ -12,7 +12,14 @@ const making = definePhase({
 const deciding = gate({
   ...{ id: 'DECIDING', label: 'Deciding', kind: 'document', title: 'Decide', artifact: 'doc', actions: [APPROVE, REQUEST_CHANGES] },
 })
-const pipeline = definePipeline({ name: 'gated', label: 'G', rows: ['MAKING', 'DECIDING'].map((phase) => ({ phase, group: 'g' })) })
+const pipeline = definePipeline({
+  name: 'gated',
+  label: 'G',
+  rows: [
+    { phase: 'MAKING', group: 'g' },
+    { phase: 'DECIDING', group: 'g', next: { request_changes: END } },
+  ],
+})
 
 const request = fc.record({
   action: fc.constantFrom('approve', 'request_changes', 'no_such'),
@@ -23,6 +30,25 @@ const request = fc.record({
 /** Would be taken if it came alone. */
 const valid = ({ action, hash }: { action: string; hash: string }): boolean =>
   action !== 'no_such' && (hash === 'right' || (hash === 'missing' && action === 'request_changes'))
+
+const bare = definePipeline({ name: 'bare', label: 'B', rows: ['MAKING', 'DECIDING'].map((phase) => ({ phase, group: 'g' })) })
+
+describe('a gate', (it) => {
+  it('never leads on without approval where the pipeline does not say so', async () => {
+    await using world = await startWorld({ phases: [making, deciding], pipelines: [bare] })
+    const { id: ticketId } = await world.start('Do it', 'bare')
+    await world.drive()
+    const [gate] = (await world.kernel.inbox.list({ ticketId })).items
+    await world.kernel.tickets.submitGate({ ticketId, gateId: gate?.id ?? '', action: 'request_changes', actionId: 'a' })
+    await world.drive()
+    const { status, blocked } = await world.kernel.tickets.get(ticketId)
+    assert.equal([status, blocked?.actions], ['blocked', ['retry', 'cancel']])
+    assert.match(blocked?.message ?? '', /request_changes was decided, and the pipeline does not say where that leads/)
+    await world.kernel.tickets.retry({ ticketId })
+    await world.drive()
+    assert.is((await world.kernel.inbox.list({ ticketId })).items[0]?.kind, 'gate')
+  })
+})
 
 describe('gates under concurrent requests', (it) => {
   it(

@@ -99,12 +99,51 @@ describe('coverage by asking', (it) => {
       await testPhase(asking, { artifacts: { thing: doc }, answers: none, settings: { 'interview.maxQuestions': 0 } }),
     ]
     for (const report of capped) assert.equal([report.outcome?.outcome, reportOf(report).gaps, report.violations], ['capped', ['who?'], []])
+    const dumb = await testPhase(asking, { artifacts: { thing: doc }, answers: none })
+    assert.equal([dumb.outcome?.outcome, dumb.violations], ['capped', []], 'gaps that nobody may be asked about, though there is room')
+    assert.match(String(reportOf(dumb).gaps), /could not be used: .*gaps without a follow-up question/)
     const over = await testPhase(asking, {
       artifacts: { thing: doc, further: { questions: ['a'] } },
       answers,
       settings: { 'interview.maxQuestions': 2 },
     })
-    assert.match(String(over.error), /Invalid length/)
+    assert.equal([over.outcome?.outcome, over.violations], ['capped', []])
+    assert.match(String(reportOf(over).gaps), /Invalid length/)
+  })
+})
+
+describe('coverage over all its visits', (it) => {
+  const audit = fc.record({ gaps: fc.array(fc.constantFrom('a', 'b'), { maxLength: 2 }), questions: fc.integer({ min: 0, max: 4 }) })
+  it('ends within its cap, and never asks more than its budget, for any audits', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(audit, { minLength: 1, maxLength: 6 }),
+        fc.integer({ min: 1, max: 4 }),
+        fc.integer({ min: 0, max: 5 }),
+        async (audits, cap, budget) => {
+          let further: readonly string[] = []
+          for (let visits = 1; ; visits += 1) {
+            assert.ok(visits <= cap, `${visits} visits`)
+            const { gaps, questions } = audits[(visits - 1) % audits.length] ?? { gaps: [], questions: 0 }
+            const asked = Array.from({ length: questions }, (_, i) => `Question ${visits}.${i}?`)
+            const report = await testPhase(asking, {
+              ...{ visits, answers: { 'audit:1': { gaps, questions: asked } } },
+              artifacts: { thing: doc, ...(further.length > 0 ? { further: { questions: further } } : {}) },
+              settings: { 'coverage.prdPasses': cap, 'interview.maxQuestions': budget },
+            })
+            assert.equal([report.error, report.violations], [null, []])
+            const kept = report.artifacts.findLast((a) => a.kind === 'further')
+            const now = kept ? (parse(kept.content) as { questions: string[] }).questions : []
+            assert.ok(now.length <= budget, `${now.length} questions of ${budget}`)
+            assert.equal(now.slice(0, further.length), further, 'what was asked stays asked')
+            if (report.outcome?.outcome !== 'ask') break
+            assert.ok(now.length > further.length, 'who is sent back is asked something')
+            further = now
+          }
+        },
+      ),
+      { numRuns: 60 },
+    )
   })
 })
 
