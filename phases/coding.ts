@@ -1,7 +1,7 @@
 /** Beads by dependency and priority, each verified by the server and committed alone. */
 import * as v from 'valibot'
 import { parse } from 'yaml'
-import { GiveUp, slices, work } from '#plugins'
+import { GiveUp, commitWork, hooksHold, slices, work } from '#plugins'
 import type { ItemSeed, PhaseRun, Verification } from '#plugins'
 
 const CHECKS = ['tests', 'lint', 'typecheck', 'qualitative'] as const
@@ -61,6 +61,8 @@ export default work<BeadStatus>({
   items: beadsOf,
   async verify(phase, { item, value, name }): Promise<Verification> {
     if (value.bead_id !== item.id) return { ok: false, feedback: `You reported on the bead ${value.bead_id}; this one is ${item.id}.` }
+    const hooks = await hooksHold(phase, `${name}:hooks`)
+    if (!hooks.ok) return hooks
     for (const [i, command] of commandsOf(item.data).entries()) {
       const result = await phase.workspace.exec(`${name}:${i}`, { command })
       if (result.exitCode === 0) continue
@@ -70,7 +72,7 @@ export default work<BeadStatus>({
     return { ok: true }
   },
   finalise: async (phase, { item, name }) => ({
-    commit: await phase.workspace.commit(`${name}:commit`, { message: `bead(${item.id}): ${item.title}` }),
+    commit: await commitWork(phase, { name, message: `bead(${item.id}): ${item.title}`, declared: filesOf(item.data) }),
   }),
 })
 
@@ -90,4 +92,5 @@ async function beadsOf(phase: PhaseRun): Promise<readonly ItemSeed[]> {
   }))
 }
 
+const filesOf = (data: unknown): readonly string[] => (data as { target_files?: readonly string[] }).target_files ?? []
 const commandsOf = (data: unknown): readonly string[] => (data as { test_commands?: readonly string[] }).test_commands ?? []

@@ -1,6 +1,6 @@
 /** The branch is pushed and a draft pull request opened. Without a forge the ticket ends with its local branch, and says so. */
 import * as v from 'valibot'
-import { GiveUp, definePhase, part, slices, withParts } from '#plugins'
+import { GiveUp, HOOKS_HINT, definePhase, hookFailure, hookSummary, hooksStop, part, slices, withParts } from '#plugins'
 import type { PhaseRun } from '#plugins'
 
 const Text = v.object({
@@ -9,6 +9,7 @@ const Text = v.object({
 })
 type Text = v.InferOutput<typeof Text>
 const LOCAL = 'local'
+const HOOKS_FAILED = 'hooks_failed'
 const PUSHES = 3
 const PATCH_CHARS = 30_000
 const BETWEEN_PUSHES_MS = 5_000
@@ -18,7 +19,8 @@ export default definePhase<Text>({
   id: 'CREATING_PULL_REQUEST',
   label: 'Opening the pull request',
   primitive: 'command',
-  outcomes: ['done', LOCAL],
+  outcomes: ['done', LOCAL, HOOKS_FAILED],
+  stops: [HOOKS_FAILED],
   tools: 'disabled',
   prompt: {
     role: 'You describe a finished change to the people who will review it.',
@@ -44,9 +46,11 @@ export default definePhase<Text>({
       return phase.done(undefined, LOCAL)
     }
     const text = await textOf(phase)
+    const hooks = await phase.workspace.hooks('hooks', { stage: 'push' })
+    if (hooksStop(hooks)) return { outcome: HOOKS_FAILED, reason: hookFailure(hooks) ?? '', hint: HOOKS_HINT }
     await push(phase)
     const { number, url, head } = await phase.forge.openPullRequest('open', text)
-    await phase.save('pull_request_report', { opened: true, branch, number, url, head, title: text.title })
+    await phase.save('pull_request_report', { opened: true, branch, number, url, head, title: text.title, hooks: hookSummary(hooks) })
     return phase.done()
   },
 })

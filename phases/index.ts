@@ -61,7 +61,7 @@ export const quick: Pipeline = definePipeline({
   rows: [
     { phase: scanningRelevantFiles.id, group: 'planning' },
     { phase: planningBeads.id, group: 'planning' },
-    { phase: waitingBeadsApproval.id, group: 'planning', next: { request_changes: planningBeads.id, fix_gaps: planningBeads.id } },
+    { phase: waitingBeadsApproval.id, group: 'planning', next: { request_changes: planningBeads.id } },
     { phase: coding.id, group: 'execution', exclusive: true },
     { phase: runningFinalTest.id, group: 'execution', exclusive: true },
     { phase: integratingChanges.id, group: 'delivery', exclusive: true, next: { reverify: runningFinalTest.id } },
@@ -88,11 +88,7 @@ export const full: Pipeline = definePipeline({
     { phase: draftingBeads.id, group: 'planning' },
     { phase: verifyingBeadsCoverage.id, group: 'planning' },
     { phase: expandingBeads.id, group: 'planning' },
-    {
-      phase: waitingBeadsApproval.id,
-      group: 'planning',
-      next: { fix_gaps: verifyingBeadsCoverage.id, request_changes: verifyingBeadsCoverage.id },
-    },
+    { phase: waitingBeadsApproval.id, group: 'planning', next: { request_changes: verifyingBeadsCoverage.id } },
     { phase: preFlightCheck.id, group: 'set-up', exclusive: true },
     { phase: planningExecutionSetup.id, group: 'set-up', exclusive: true },
     {
@@ -114,7 +110,7 @@ export const full: Pipeline = definePipeline({
     },
     { phase: integratingChanges.id, group: 'delivery', exclusive: true, next: { reverify: runningFinalTest.id } },
     { phase: creatingPullRequest.id, group: 'delivery', next: { local: cleaningEnv.id } },
-    { phase: waitingPrReview.id, group: 'delivery' },
+    { phase: waitingPrReview.id, group: 'delivery', next: { outdated: integratingChanges.id } },
     { phase: cleaningEnv.id, group: 'delivery' },
   ],
 })

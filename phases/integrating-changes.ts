@@ -4,16 +4,19 @@
  * tester, has seen as it is now.
  */
 import { parse } from 'yaml'
-import { GiveUp, command, nextRound } from '#plugins'
-import type { Outcome, PhaseRun } from '#plugins'
+import { GiveUp, HOOKS_HINT, auditCandidates, command, declaredFiles, hookFailure, hookSummary, hooksStop, nextRound } from '#plugins'
+import type { Json, Outcome, PhaseRun } from '#plugins'
 
 const REVERIFY = 'reverify'
+const HOOKS_FAILED = 'hooks_failed'
+const MOST_ROUNDS = 3
 
 export default command({
   id: 'INTEGRATING_CHANGES',
   label: 'Putting the change into one commit',
   artifact: 'integration_report',
-  outcomes: ['done', REVERIFY],
+  outcomes: ['done', REVERIFY, HOOKS_FAILED],
+  stops: [HOOKS_FAILED],
   async run(phase) {
     const { ticket } = phase
     const changed = await phase.workspace.changed('changed', ticket.baseCommit)
@@ -22,7 +25,7 @@ export default command({
       return phase.done({ branch: ticket.branch, commit: null, base: ticket.baseCommit, files: [], stat: 'nothing changed' })
     const untested = await untestedSince(phase)
     if (untested !== null) return testAgain(phase, untested)
-    const { moved, conflicts } = await phase.workspace.update('base')
+    const { moved, conflicts, base } = await phase.workspace.update('base')
     if (conflicts.length > 0)
       throw new GiveUp(`${ticket.baseBranch} moved on, and both sides changed ${conflicts.join(', ')}`, {
         hint: `Merge ${ticket.baseBranch} into ${ticket.branch} by hand, then Retry.`,
@@ -32,11 +35,54 @@ export default command({
     if (moved && (await testedByHand(phase)))
       return testAgain(phase, `${ticket.baseBranch} moved on: what a person tested is another tree by now.`)
     const before = await phase.workspace.head('before')
-    const { commit, base, commits } = await phase.workspace.squash('squash', { message: `${ticket.id}: ${ticket.title}` })
-    const { stat } = await phase.workspace.diff('diff', { from: base, to: commit, maxChars: 20_000 })
-    return phase.done({ branch: ticket.branch, commit, base, before, commits, files: changed, stat, base_moved: moved })
+    const { files } = await phase.workspace.candidates('files', base)
+    const audit = await auditCandidates(phase, files, await declaredFiles(phase))
+    const message = `${ticket.id}: ${ticket.title}`
+    const squashed = await phase.workspace.squash('squash', { message, without: audit.without })
+    const hooks = await hooksOver(phase, { message, base: squashed.base, commit: squashed.commit })
+    if (hooks.end !== null) return hooks.end
+    const commit = hooks.commit ?? squashed.commit
+    // What goes on from here has this content: a later visit compares with it.
+    await phase.save('tested_commit', { commit })
+    const { stat } = await phase.workspace.diff('diff', { from: squashed.base, to: commit, maxChars: 20_000 })
+    return phase.done({
+      ...{ branch: ticket.branch, commit, base: squashed.base, before, commits: squashed.commits, stat, base_moved: moved },
+      files: audit.files.flatMap((file) => (file.verdict === 'include' ? [file.path] : [])),
+      left_out: audit.without,
+      hooks: hooks.summary,
+    })
   },
 })
+
+interface Hooked {
+  readonly end: Outcome<Json> | null
+  readonly summary: Json
+  /** The change with what the hooks made of it; null when they changed nothing that counts. */
+  readonly commit: string | null
+}
+
+/** The repository's own hooks over the one commit. What fails is told, or sent back, or stops, as the project says. */
+async function hooksOver(
+  phase: PhaseRun<Json>,
+  { message, base, commit }: { message: string; base: string; commit: string },
+): Promise<Hooked> {
+  const check = await phase.workspace.hooks('hooks', { stage: 'commit', message, since: base })
+  const kept = check.passed && check.policy !== 'report'
+  if (check.changed.length > 0 && !kept) await phase.workspace.reset('hooks:reset', commit)
+  const summary = hookSummary(check)
+  if (hooksStop(check)) {
+    const reason = hookFailure(check) ?? ''
+    // A message is LoopTroop's own, and a hook that failed so often is no matter of one more try.
+    const hopeless = check.ran.some((one) => one.hook === 'commit-msg' && one.exitCode !== 0) || phase.visits > MOST_ROUNDS
+    return { end: hopeless ? { outcome: HOOKS_FAILED, reason, hint: HOOKS_HINT } : await testAgain(phase, reason), summary, commit: null }
+  }
+  if (check.changed.length === 0 || !kept) return { end: null, summary, commit: null }
+  const failure = await provedAgain(phase)
+  if (failure !== null)
+    return { end: await testAgain(phase, `The git hooks changed ${check.changed.join(', ')}. ${failure}`), summary, commit: null }
+  await phase.workspace.commit('hooks:commit', { message: 'What the git hooks changed', paths: check.changed })
+  return { end: null, summary, commit: (await phase.workspace.squash('hooks:squash', { message })).commit }
+}
 
 /** What failed, in words; null when all that proved the change proves it still. */
 async function provedAgain(phase: PhaseRun): Promise<string | null> {

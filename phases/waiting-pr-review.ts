@@ -1,14 +1,20 @@
-/** The pull request is out: a person merges or closes it here, or somebody does so at the forge, which is looked at meanwhile. */
+/**
+ * The pull request is out: a person merges or closes it here, or somebody does so at the forge, which is looked at meanwhile, less and
+ * less often while nothing happens there. When the base branch has moved on since, what would be merged is not what was tested: the
+ * ticket goes back, is proven again, and is shown again. Who merges at the forge has decided otherwise.
+ */
 import { GiveUp, definePhase } from '#plugins'
-import type { Decision, Form, PhaseRun } from '#plugins'
+import type { Form, PhaseRun, Poll } from '#plugins'
 
 const MERGE = 'merge'
 const CLOSE = 'close'
-const EVERY_MS = 60_000
+const OUTDATED = 'outdated'
+const POLL = { every: 30_000, most: 300_000 }
 const FORM: Form = {
   kind: 'pull_request',
   title: 'Review the pull request',
   artifact: 'pull_request_report',
+  beside: ['integration_report', 'candidate_files'],
   actions: [
     { id: MERGE, label: 'Merge it', approves: true },
     { id: CLOSE, label: 'Close it without merging' },
@@ -20,20 +26,23 @@ export default definePhase({
   label: 'Waiting for the review',
   primitive: 'gate',
   tools: 'disabled',
-  outcomes: [MERGE, CLOSE],
+  outcomes: [MERGE, CLOSE, OUTDATED],
   async run(phase) {
-    const { action, payload } = await phase.ask('decision', FORM, { every: EVERY_MS, look: () => decidedElsewhere(phase) })
+    const { action, payload } = await phase.ask('decision', FORM, { ...POLL, look: () => seenElsewhere(phase) })
     const elsewhere = (payload as { elsewhere?: boolean } | null)?.elsewhere === true
+    if (action === MERGE && !elsewhere && (await phase.workspace.update('base', { look: true })).moved)
+      return phase.done(undefined, OUTDATED)
     const end = action === MERGE ? await merge(phase) : await phase.forge.close('close')
     await phase.save('merge_report', { ...end, elsewhere })
     return phase.done(undefined, end.state === 'merged' ? MERGE : CLOSE)
   },
 })
 
-async function decidedElsewhere(phase: PhaseRun): Promise<Decision | null> {
+async function seenElsewhere(phase: PhaseRun): ReturnType<Poll['look']> {
   const now = await phase.forge.look()
-  if (now === null || now.state === 'open') return null
-  return { action: now.state === 'merged' ? MERGE : CLOSE, payload: { elsewhere: true } }
+  if (now === null) return null
+  if (now.state !== 'open') return { action: now.state === 'merged' ? MERGE : CLOSE, payload: { elsewhere: true } }
+  return now.updatedAt === null ? null : { changedAt: now.updatedAt }
 }
 
 /** What was reviewed and nothing newer. */

@@ -25,7 +25,7 @@ export type HookPolicy = (typeof HOOK_POLICIES)[number]
 export interface HookOptions {
   /** `commit`: pre-commit and commit-msg over the worktree as it stands. `push`: pre-push over the branch. */
   readonly stage: 'commit' | 'push'
-  /** Of the commit. */
+  /** Of the commit; without it commit-msg is left out. */
   readonly message?: string
   /** The commit that the change is held against; default: HEAD. */
   readonly since?: string

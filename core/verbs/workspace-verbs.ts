@@ -9,13 +9,10 @@ import type { RunContext } from './run-context.ts'
 const MAX_EVENT_OUTPUT = 4_000
 
 export function workspaceVerbs(run: RunContext): WorkspaceVerbs {
-  const { journal, workspace, ticket } = run
-  const policy = policyOf(ticket)
-  const record = <T extends Json>(verb: string, name: string, rest: Omit<Recording<T>, 'verb' | 'name'>): Promise<T> =>
-    journal.record({ verb: `workspace.${verb}`, name, ...rest })
+  const { workspace, ticket } = run
+  const record = recorderOf(run)
   return {
-    head: (name) => record('head', name, { input: null, effect: () => workspace.head() }),
-    changed: (name, since) => record('changed', name, { input: since ?? null, effect: async () => [...(await workspace.changed(since))] }),
+    ...lookingVerbs(run),
     reset: async (name, commit) => {
       await record('reset', name, { input: commit, effect: async () => (await workspace.reset(commit), null) })
     },
@@ -30,19 +27,6 @@ export function workspaceVerbs(run: RunContext): WorkspaceVerbs {
         input: { ...options },
         effect: async (key) => ({ ...(await workspace.update({ ...options, key, baseBranch: ticket.baseBranch })) }),
       }),
-    hooks: (name, options) =>
-      record('hooks', name, {
-        input: { ...options },
-        effect: () => workspace.hooks({ ...options, policy, timeoutMs: ticket.settings['limits.commandMs'], signal: run.driving.signal }),
-        events: (check: HookCheck) => (check.ran.length + check.left.length === 0 ? [] : [hookEvent(run, name, { options, check })]),
-      }),
-    candidates: (name, since) =>
-      record('candidates', name, { input: since ?? null, effect: async () => ({ ...(await workspace.candidates(since)) }) }),
-    survey: (name) => record('survey', name, { input: null, effect: () => workspace.survey({ policy }) }),
-    inputs: (name, paths, { bring = false } = {}) =>
-      record('inputs', name, { input: { paths, bring }, effect: async () => [...(await workspace.inputs(paths, { bring }))] }),
-    diff: (name, options = {}) =>
-      record('diff', name, { input: { ...options }, effect: async () => ({ ...(await workspace.diff(options)) }) }),
     push: (name, options = {}) =>
       record('push', name, { input: { ...options }, effect: async () => ({ ...(await workspace.push(options)) }) }),
     exec: (name, options) =>
@@ -54,16 +38,47 @@ export function workspaceVerbs(run: RunContext): WorkspaceVerbs {
         },
         events: (result: ExecResult) => [commandEvent(run, name, result)],
       }),
-    files: (name, paths, options) =>
-      record('files', name, {
-        input: { paths, ...options },
-        effect: async () => (await readFiles(workspace.path, paths, options.maxChars)).map((f) => ({ ...f })),
+    hooks: (name, options) =>
+      record('hooks', name, {
+        input: { ...options },
+        effect: () => {
+          const limits = { policy: policyOf(ticket), timeoutMs: ticket.settings['limits.commandMs'], signal: run.driving.signal }
+          return workspace.hooks({ ...options, ...limits })
+        },
+        events: (check: HookCheck) => (check.ran.length + check.left.length === 0 ? [] : [hookEvent(run, name, { options, check })]),
       }),
     remove: async (name) => {
       await record('remove', name, { input: null, effect: async () => (await workspace.remove(), null) })
     },
   }
 }
+
+/** Those that only look; but for `inputs`, which may also bring what it found. */
+function lookingVerbs(run: RunContext): Pick<WorkspaceVerbs, 'head' | 'changed' | 'candidates' | 'survey' | 'inputs' | 'diff' | 'files'> {
+  const { workspace, ticket } = run
+  const record = recorderOf(run)
+  return {
+    head: (name) => record('head', name, { input: null, effect: () => workspace.head() }),
+    changed: (name, since) => record('changed', name, { input: since ?? null, effect: async () => [...(await workspace.changed(since))] }),
+    candidates: (name, since) =>
+      record('candidates', name, { input: since ?? null, effect: async () => ({ ...(await workspace.candidates(since)) }) }),
+    survey: (name) => record('survey', name, { input: null, effect: () => workspace.survey({ policy: policyOf(ticket) }) }),
+    inputs: (name, paths, { bring = false } = {}) =>
+      record('inputs', name, { input: { paths, bring }, effect: async () => [...(await workspace.inputs(paths, { bring }))] }),
+    diff: (name, options = {}) =>
+      record('diff', name, { input: { ...options }, effect: async () => ({ ...(await workspace.diff(options)) }) }),
+    files: (name, paths, options) =>
+      record('files', name, {
+        input: { paths, ...options },
+        effect: async () => (await readFiles(workspace.path, paths, options.maxChars)).map((f) => ({ ...f })),
+      }),
+  }
+}
+
+const recorderOf =
+  ({ journal }: RunContext) =>
+  <T extends Json>(verb: string, name: string, rest: Omit<Recording<T>, 'verb' | 'name'>): Promise<T> =>
+    journal.record({ verb: `workspace.${verb}`, name, ...rest })
 
 const commandEvent = (run: RunContext, name: string, result: ExecResult): ReturnType<typeof event> =>
   event('command.finished', {

@@ -26,7 +26,8 @@ const NOTHING = '0'.repeat(40)
 
 export async function checkHooks(place: Place, request: HookRequest): Promise<HookCheck> {
   const { policy, stage } = request
-  const wanted: readonly string[] = STAGES[stage]
+  // Without a message there is nothing to ask about one.
+  const wanted: readonly string[] = STAGES[stage].filter((name) => name !== 'commit-msg' || request.message !== undefined)
   const found = (await findHooks(place)).hooks.filter((hook) => wanted.includes(hook.name))
   const why = (hook: FoundHook): string | null => hook.whyNot ?? (policy === 'skip' ? 'git.hooks is skip' : null)
   const left = found.flatMap((hook) => (why(hook) === null ? [] : [{ hook: hook.name, why: why(hook) ?? '' }]))

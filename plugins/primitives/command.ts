@@ -3,7 +3,7 @@ import type { Json, Outcome, PhasePlugin, PhaseRun } from '../contract.ts'
 import { definePhase } from '../define.ts'
 import type { PhaseDefinition } from '../define.ts'
 
-export type CommandPhase<Out> = Pick<PhaseDefinition<Out>, 'id' | 'label' | 'version' | 'artifact' | 'retry' | 'budget'> & {
+export type CommandPhase<Out> = Pick<PhaseDefinition<Out>, 'id' | 'label' | 'version' | 'artifact' | 'retry' | 'budget' | 'stops'> & {
   /** Default `['done', 'failed']`. */
   readonly outcomes?: readonly string[]
   run(phase: PhaseRun<Out>): Promise<Outcome<Out>>

@@ -4,7 +4,7 @@ import { describe } from '../helpers/suite.ts'
 import { phaseNamed } from './phases.ts'
 
 const finalTest = phaseNamed('RUNNING_FINAL_TEST')
-const answers = { '@final-test:1': { commands: ['npm test', 'npm run lint'] } }
+const answers = { '@final-test:1': { commands: ['npm test', 'npm run lint'], test_files: ['changed.txt'] } }
 const report = (artifacts: readonly { kind: string; content: string }[]) =>
   JSON.parse(artifacts.findLast((a) => a.kind === 'final_test_report')?.content ?? '') as {
     passed: boolean
