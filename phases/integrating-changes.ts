@@ -9,7 +9,7 @@ import type { Json, Outcome, PhaseRun } from '#plugins'
 
 const REVERIFY = 'reverify'
 const HOOKS_FAILED = 'hooks_failed'
-const MOST_ROUNDS = 3
+const MOST_ROUNDS = 2
 
 export default command({
   id: 'INTEGRATING_CHANGES',

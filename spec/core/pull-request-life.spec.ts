@@ -1,0 +1,127 @@
+/** A pull request while it is open: looked at less and less, its plan edited, its base moved on. A bare remote and a stand-in for `gh`. */
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as assert from 'uvu/assert'
+import type { Pipeline } from '../../plugins/contract.ts'
+import { quick } from '../../phases/index.ts'
+import { startDelivery } from '../helpers/delivery.ts'
+import type { Delivery } from '../helpers/delivery.ts'
+import { gitIn } from '../helpers/repository.ts'
+import { describe } from '../helpers/suite.ts'
+import { Person } from '../phases/person.ts'
+
+const SLOW = { timeoutMs: 90_000 }
+/** The small pipeline, with a pull request at its end. */
+const deliver: Pipeline = {
+  ...{ name: 'deliver', label: 'Small, to a pull request' },
+  rows: [
+    ...quick.rows.slice(0, -1),
+    { phase: 'CREATING_PULL_REQUEST', group: 'delivery', next: { local: 'CLEANING_ENV' } },
+    { phase: 'WAITING_PR_REVIEW', group: 'delivery', next: { outdated: 'INTEGRATING_CHANGES' } },
+    ...quick.rows.slice(-1),
+  ],
+}
+
+async function opened() {
+  const set = await startDelivery({ pipelines: [deliver] })
+  const { world, remote } = set
+  const { id } = await world.start('Do it', 'deliver')
+  const ticket = () => world.kernel.tickets.get(id)
+  const until = async (phase: string | null): Promise<void> => {
+    const person = new Person(world.kernel)
+    for (;;) {
+      await world.drive()
+      const now = await ticket()
+      assert.is.not(now.status, 'blocked', JSON.stringify(now.blocked))
+      if (now.status === 'completed' || now.phase === phase) return
+      assert.ok(await person.decideOne(now), `${now.phase} waits for nothing`)
+    }
+  }
+  await until('WAITING_PR_REVIEW')
+  const log = async (): Promise<readonly string[]> => (await readFile(join(remote, 'gh.log'), 'utf8')).trim().split('\n')
+  const count = async (start: string): Promise<number> => (await log()).filter((line) => line.startsWith(start)).length
+  return { ...{ set, world, remote, id, ticket, until, count }, [Symbol.asyncDispose]: () => set[Symbol.asyncDispose]() }
+}
+
+/** A second start so much later; then a round. Answers how long it is until the next look, by that start's clock. */
+async function lookAt(world: Delivery['world'], id: string, laterMs: number): Promise<number> {
+  await world.kernel.stop()
+  await world.reopen(laterMs)
+  await world.drive()
+  return ((await world.kernel.tickets.get(id)).until ?? 0) - (Date.now() + laterMs)
+}
+const MINUTE = 60_000
+const about = (ms: number, wanted: number): void => assert.ok(Math.abs(ms - wanted) < 15_000, `${ms} is not about ${wanted}`)
+
+describe('a look at an open pull request', (it) => {
+  it(
+    'comes later and later while nothing happens there, soon again when something did, and when the forge allows it',
+    async () => {
+      await using pr = await opened()
+      const { world, remote, id, count } = pr
+      about(((await pr.ticket()).until ?? 0) - Date.now(), 30_000)
+      const looks = await count('pr list')
+      about(await lookAt(world, id, 0), 30_000) // a restart before its time does not look
+      assert.is(await count('pr list'), looks)
+      about(await lookAt(world, id, 20 * MINUTE), 2 * MINUTE)
+      about(await lookAt(world, id, 180 * MINUTE), 5 * MINUTE)
+      assert.is(await count('pr list'), looks + 2)
+      const file = join(remote, 'gh.json')
+      const changed = JSON.parse(await readFile(file, 'utf8')) as { updatedAt: string }[]
+      for (const one of changed) one.updatedAt = new Date(Date.now() + 189 * MINUTE).toISOString()
+      await writeFile(file, JSON.stringify(changed))
+      about(await lookAt(world, id, 190 * MINUTE), 30_000)
+      await writeFile(join(remote, 'gh-limit.json'), JSON.stringify({ reset: Math.ceil((Date.now() + 240 * MINUTE) / 1_000) }))
+      about(await lookAt(world, id, 200 * MINUTE), 40 * MINUTE)
+      await rm(join(remote, 'gh-limit.json'))
+      assert.equal([(await pr.ticket()).status, (await pr.ticket()).waitingFor], ['waiting', 'person'])
+    },
+    SLOW,
+  )
+})
+
+describe('an open pull request', (it) => {
+  it(
+    'is the same one after its plan was edited; after its base moved it is proven and shown again before it is merged',
+    async () => {
+      await using pr = await opened()
+      const { world, remote, id, until, count } = pr
+      const { kernel } = world
+      const [gate] = (await kernel.inbox.list({ ticketId: id })).items
+      const before = (await gitIn(remote, 'rev-parse', 'looptroop/SPEC-1')).trim()
+      const seen = await kernel.tickets.artifact({ ticketId: id, kind: 'pull_request_report' })
+      const plan = await kernel.tickets.artifact({ ticketId: id, kind: 'beads' })
+      await kernel.tickets.editArtifact({
+        ...{ ticketId: id, kind: 'beads', content: plan.content.replaceAll('first-step', 'other-step') },
+        ...{ expectedContentSha256: plan.contentSha256, actionId: 'edit' },
+      })
+      await until('WAITING_PR_REVIEW')
+      const head = (await gitIn(remote, 'rev-parse', 'looptroop/SPEC-1')).trim()
+      assert.is.not(head, before)
+      assert.equal([await count('pr create'), await count('pr edit')], [1, 1])
+      assert.is(await gitIn(remote, 'rev-list', '--count', 'main..looptroop/SPEC-1'), '1')
+      const stale = { gateId: gate?.id ?? '', action: 'merge', actionId: 'stale', expectedContentSha256: seen.contentSha256 }
+      assert.match(
+        String(await kernel.tickets.submitGate({ ticketId: id, ...stale }).catch((error: unknown) => error)),
+        /already decided|no gate/,
+      )
+
+      const tree = (await gitIn(remote, 'rev-parse', 'main^{tree}')).trim()
+      const tip = (await gitIn(remote, 'commit-tree', '-m', 'elsewhere', tree, '-p', 'main')).trim()
+      await gitIn(remote, 'update-ref', 'refs/heads/main', tip)
+      const person = new Person(kernel)
+      assert.ok(await person.decideOne(await pr.ticket())) // merges what is not up to date any more
+      await until('WAITING_PR_REVIEW')
+      const { items } = await kernel.events.history({ ticketId: id, limit: 1_000 })
+      const left = items.flatMap((e) => (e.type === 'phase.left' && e.data.phase === 'WAITING_PR_REVIEW' ? [e.data.outcome] : []))
+      assert.equal(left, ['outdated'])
+      assert.ok(items.some((e) => e.type === 'command.finished' && e.data.name.startsWith('again:')))
+      assert.is((await gitIn(remote, 'merge-base', tip, 'looptroop/SPEC-1')).trim(), tip)
+      assert.equal([await count('pr create'), await count('pr edit'), await count('pr merge')], [1, 2, 0])
+      await until(null)
+      assert.equal([(await pr.ticket()).status, await count('pr merge')], ['completed', 1])
+      assert.ok((await gitIn(remote, 'ls-tree', '--name-only', 'main')).includes('other-step.txt'))
+    },
+    SLOW,
+  )
+})
