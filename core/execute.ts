@@ -16,6 +16,7 @@ import { Requests } from './inbox/requests.ts'
 import type { Settings } from './settings.ts'
 import type { NewArtifact } from './store/store.ts'
 import { isWaiting } from './ticket.ts'
+import { SideEffects } from './turns/side-effects.ts'
 import type { DrivenTicket } from './ticket.ts'
 import { Journal } from './verbs/journal.ts'
 import type { RunContext } from './verbs/run-context.ts'
@@ -83,6 +84,7 @@ async function runPhase(
     assertMaySpend: env.assertMaySpend,
     assertModel: env.assertModel,
     evidence: env.evidence,
+    effects: new SideEffects(workspace.effects, { ticketId: ticket.id, ...at }),
   }
   const end = await runPlugin(run)
   if (end.kind === 'outcome') assertLeadsOn({ row, plugin }, end.outcome)

@@ -45,7 +45,6 @@ const hookCheck = {
   ...{ ...phase, name: text, stage: v.picklist(['commit', 'push']), policy: v.picklist(HOOK_POLICIES), passed: v.boolean() },
   ...{ ran: list(hookRun), left: list(v.object({ hook: text, why: text })), changed: list(text) },
 }
-const beside = { ...phase, prompt: text, ignored: list(text), git: list(text), more: number }
 
 const of = <E extends v.ObjectEntries>(what: string, entries: E) => v.pipe(v.object(entries), v.description(what))
 
@@ -237,7 +236,10 @@ export const EVENTS = {
     durationMs: number,
   }),
   'hooks.checked': of("The repository's own git hooks over a change: what ran, and what was left out and why.", hookCheck),
-  'files.beside': of('What changed beside the committed files while a prompt ran: ignored ones, git’s own, other branches.', beside),
+  'files.beside': of('What changed beside the committed files while a turn ran: ignored ones, git’s own, other branches.', {
+    ...turn,
+    ...{ ignored: list(text), git: list(text), more: number },
+  }),
   'files.outside': of('A tool call names files outside the worktree; `written`: they were changed in that time.', {
     ...turn,
     files: list(v.object({ path: text, tool: text, written: v.boolean() })),

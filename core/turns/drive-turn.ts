@@ -3,15 +3,14 @@ import type { Driving } from '../driving.ts'
 import { fail, isCode, messageOf } from '../errors.ts'
 import { event } from '../events/events.ts'
 import { isRefusal } from '../store/records.ts'
-import type { RemoteMessage } from '../opencode/adapter.ts'
 import type { Settlement, TurnRecord } from '../store/records.ts'
 import type { PromptEnd } from '../store/store.ts'
 import type { Requests } from '../inbox/requests.ts'
 import { settlementOf } from './answer.ts'
-import { writtenOutside } from './outside.ts'
 import type { Budget } from './budget.ts'
 import { Liveness, exceedsLimits } from './liveness.ts'
 import type { ProviderLimits } from './liveness.ts'
+import type { SideEffects } from './side-effects.ts'
 import { TurnWatch } from './turn-watch.ts'
 import { FactFinder } from './facts.ts'
 import { belowTurn } from './sub-agents.ts'
@@ -33,6 +32,7 @@ export interface TurnCare {
   readonly budget: Budget
   readonly requests: Requests
   readonly limits: ProviderLimits
+  readonly effects: Pick<SideEffects, 'of'>
   /** Stores what the budget has used: a restart does not refill it. */
   spend(): Promise<void>
   /** What the end of this turn makes of its prompt, to be stored in the same batch; null when that is not known yet. */
@@ -248,7 +248,7 @@ class TurnDriver {
     const known = how === 'interrupted' && isRefusal(this.#turn.stopping) ? 'rejected' : how
     this.#watch.catchUp(answer)
     const { turnId, phase, attempt, prompt } = this.#turn
-    await this.#tellOutside([...answer, ...(below?.messages ?? [])])
+    this.#watch.append(await this.#options.care.effects.of(this.#turn, [...answer, ...(below?.messages ?? [])]))
     if (chains > 1) this.#watch.append([event('turn.ran_twice', { turnId, phase, attempt, prompt, chains })])
     const settlement = this.#explained(settlementOf(known, answer, { summaries: chainOf(facts)?.summaries ?? [], below }))
     const { care } = this.#options
@@ -266,12 +266,6 @@ class TurnDriver {
     })
     told.stored()
     return settled
-  }
-
-  async #tellOutside(messages: readonly RemoteMessage[]): Promise<void> {
-    const { turnId, phase, attempt, prompt, directory, intendedAt } = this.#turn
-    const files = await writtenOutside(messages, { directory, since: intendedAt })
-    if (files.length > 0) this.#watch.append([event('files.outside', { turnId, phase, attempt, prompt, files })])
   }
 
   /** An abort in OpenCode's retry wait leaves no error there: ours says what the provider said, and when it may go on. */

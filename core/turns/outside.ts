@@ -52,8 +52,9 @@ export function namedOutside(messages: readonly RemoteMessage[], directory: stri
 const within = (file: string, folder: string): boolean => file === folder || file.startsWith(folder + path.sep)
 
 function isOutside(file: string, directory: string): boolean {
-  if (within(file, directory) || ['/dev', '/proc'].some((folder) => within(file, folder))) return false
-  return !['/tmp', '/var/tmp', tmpdir()].some((folder) => within(file, folder) && !within(directory, folder))
+  const [isDevice, isMemory] = [within(file, '/dev') || within(file, '/proc'), within(file, '/dev/shm')]
+  if (within(file, directory) || (isDevice && !isMemory)) return false
+  return !['/tmp', '/var/tmp', '/dev/shm', tmpdir()].some((folder) => within(file, folder) && !within(directory, folder))
 }
 
 function filesOf({ tool, input }: { tool: string; input: unknown }): readonly string[] {

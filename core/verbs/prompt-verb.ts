@@ -13,7 +13,6 @@ import { ask } from './asked.ts'
 import type { Asked } from './asked.ts'
 import { letterOf } from './letter.ts'
 import { assertPolicy, assertUntouched, endedBy, toolsViolated, touchesNothing, treeBefore } from './prompt-end.ts'
-import { markEffects, tellEffects } from './prompt-effects.ts'
 import type { End, Ended } from './prompt-end.ts'
 import type { RunContext } from './run-context.ts'
 
@@ -24,17 +23,11 @@ export async function promptVerb<T>(run: RunContext, name: string, options: Prom
   const tree = await treeBefore(run, asked)
   for (const source of known?.sources ?? []) run.sources.add(source)
   const { journal } = run
-  if (known?.state === 'done') {
-    await journal.busy(() => tellEffects(run, asked))
-    return known.result as unknown as Turned<T>
-  }
+  if (known?.state === 'done') return known.result as unknown as Turned<T>
   const end = await journal.busy(() => converse(run, asked, known))
   if (end.do === 'rest') return journal.rest(name)
   if (end.do === 'wait') return journal.park(name, { waitingFor: 'time', until: end.until })
-  if (end.do === 'ended') {
-    await journal.busy(() => tellEffects(run, asked))
-    return end.turned
-  }
+  if (end.do === 'ended') return end.turned
   return journal.busy(() => complete(run, asked, { end, tree }))
 }
 
@@ -44,7 +37,6 @@ async function complete<T>(run: RunContext, asked: Asked<T>, { end, tree }: { en
   await assertUntouched(run, asked, tree)
   const { turned, record } = endedBy(asked, end)
   await driving.store.completePrompt(driving.fence, { ...journal.at, ...record, at: driving.clock.now() })
-  await tellEffects(run, asked)
   return turned
 }
 
@@ -55,7 +47,6 @@ async function converse<T>(
   known: PromptRecord | null,
 ): Promise<End<T> | Concluded<T> | Waiting | Resting> {
   const { driving, journal, ticket } = run
-  if (!known) await markEffects(run, asked)
   const asking = { pause: (_on: boolean): void => {} }
   let turns = known ? await driving.store.turns(ticket.id, { ...journal.at, prompt: asked.name }) : []
   const after = (turn: TurnRecord): readonly TurnRecord[] => [...turns.filter((one) => one.turnId !== turn.turnId), turn]
@@ -130,9 +121,22 @@ function careFor<T>(run: RunContext, asked: Asked<T>, { usedMs, onPaused, conclu
     budget,
     requests,
     conclude,
+    effects: run.effects,
     limits: { retries: ticket.settings['limits.providerRetries'], waitMs: ticket.settings['limits.providerWaitMs'] },
     spend: () => driving.store.spendBudget(driving.fence, { ...journal.at, name: asked.name, usedMs: budget.usedMs() }),
   }
+}
+
+/** Beside the making of the session; a model without tools changes nothing. */
+function markEffects<T>({ driving, journal, effects }: RunContext, { tools }: Asked<T>): Promise<void> {
+  if (tools === 'disabled') return Promise.resolve()
+  const open = async (): Promise<boolean> => {
+    const turns = await driving.store.turns(driving.fence.ticketId, journal.at)
+    return turns.some((turn) => turn.receipt !== 'settled')
+  }
+  const marked = effects.begin(open)
+  marked.catch(() => undefined) // thrown by the turn's text, which waits for it
+  return marked
 }
 
 async function send<T>(
@@ -153,6 +157,7 @@ async function send<T>(
     rules: rulesFor(asked.tools, { questions: asked.questions && asked.answered }),
   }
   const letter = letterOf(run, asked, next.follow)
+  const marked = markEffects(run, asked)
   const { turn } = await runOpenCodePrompt(
     driving,
     { ...own, meanwhile: letter.prepare },
@@ -161,7 +166,7 @@ async function send<T>(
       prompt: asked.name,
       ordinal: next.ordinal,
       reason: next.reason,
-      text: letter.text,
+      text: async (fresh) => (await marked, letter.text(fresh)),
       sources: letter.sources,
       model: asked.model,
       care,

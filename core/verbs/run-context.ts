@@ -2,6 +2,7 @@
 import type { EvidenceFile, PhasePlugin } from '#plugins/contract'
 import type { Driving } from '../driving.ts'
 import type { Requests } from '../inbox/requests.ts'
+import type { SideEffects } from '../turns/side-effects.ts'
 import type { DrivenTicket } from '../ticket.ts'
 import type { Workspace } from '../workspace/index.ts'
 import type { Journal } from './journal.ts'
@@ -19,6 +20,7 @@ export interface RunContext {
   readonly turnPlace: <T>(work: (pause: (on: boolean) => void) => Promise<T>) => Promise<T>
   /** Refuses when what may be spent is spent (BUDGET_EXCEEDED), before anything is sent. */
   readonly assertMaySpend: () => Promise<void>
+  readonly effects: SideEffects
   /** Files that a person attached to the ticket. */
   readonly evidence: (sha256s: readonly string[], options: { maxChars: number }) => Promise<readonly EvidenceFile[]>
   /** Refuses a model that OpenCode does not offer before anything is sent (MODEL_UNKNOWN). */

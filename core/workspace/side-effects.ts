@@ -1,23 +1,23 @@
 /**
  * What changes beside the files that a commit would take: files that git ignores, git's own (configuration, hooks, local excludes),
  * and branches that are not the ticket's. A mark is kept in the worktree's administrative folder, so that it outlives a crash and goes
- * with the worktree; what differs from it when the turn is over is told.
+ * with the worktree; what differs from it when a turn is over is told.
  */
 import { createHash } from 'node:crypto'
-import { lstat, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { lstat, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { splitNul } from './git.ts'
 import type { Place } from './worktree-place.ts'
 
-export interface SideEffects {
+export interface Beside {
   readonly ignored: readonly string[]
   readonly git: readonly string[]
   /** So many more are not named. */
   readonly more: number
-  /** Once it is told. */
-  forget(): Promise<void>
+  /** To compare with next time. */
+  readonly now: Marks
 }
-type Marks = { readonly ignored: Readonly<Record<string, string>>; readonly git: Readonly<Record<string, string>> }
+export type Marks = { readonly ignored: Readonly<Record<string, string>>; readonly git: Readonly<Record<string, string>> }
 
 const FOLDER = 'looptroop-marks'
 /** Of git's folder that all worktrees share, and of the worktree's own. */
@@ -26,26 +26,23 @@ const OWN = ['config.worktree', 'info/sparse-checkout']
 const MOST_MARKED = 5_000
 const MOST_TOLD = 100
 
-/** The first mark of a name counts: a second call, after a crash, changes nothing. */
-export async function markEffects(place: Place, name: string): Promise<void> {
+/** `keep`: what was marked under the name before, when there is such a mark. */
+export async function markEffects(place: Place, name: string, { keep }: { readonly keep: boolean }): Promise<Marks> {
   const file = markFile(place, name)
-  if ((await lstat(file).catch(() => undefined)) !== undefined) return
+  const before = keep ? marksIn(await readFile(file, 'utf8').catch(() => '')) : null // there may be none yet
+  if (before) return before
+  const now = await marks(place)
   await mkdir(path.dirname(file), { recursive: true })
-  await writeFile(file, JSON.stringify(await marks(place)))
+  await writeFile(file, JSON.stringify(now))
+  return now
 }
 
-/** Null when nothing was marked under the name. */
-export async function effectsSince(place: Place, name: string): Promise<SideEffects | null> {
-  const file = markFile(place, name)
-  const text = await readFile(file, 'utf8').catch(() => null)
-  if (text === null) return null
-  const before = marksIn(text)
-  if (before === null) return null
+export async function effectsSince(place: Place, before: Marks): Promise<Beside> {
   const now = await marks(place)
   const ignored = different(before.ignored, now.ignored)
   const git = different(before.git, now.git)
   const more = Math.max(0, ignored.length - MOST_TOLD) + Math.max(0, git.length - MOST_TOLD)
-  return { ignored: ignored.slice(0, MOST_TOLD), git: git.slice(0, MOST_TOLD), more, forget: () => rm(file, { force: true }) }
+  return { ignored: ignored.slice(0, MOST_TOLD), git: git.slice(0, MOST_TOLD), more, now }
 }
 
 const markFile = (place: Place, name: string): string =>

@@ -18,7 +18,7 @@ import {
 import { githubForge, type Forge } from './forge.ts'
 import { lookAtInputs } from './inputs.ts'
 import { checkHooks, type HookRequest } from './run-hooks.ts'
-import { effectsSince, markEffects, type SideEffects } from './side-effects.ts'
+import { effectsSince, markEffects, type Beside, type Marks } from './side-effects.ts'
 import { surveyOf } from './survey.ts'
 import { mergeBase, type Updated } from './worktree-merge.ts'
 import { endProcessesIn } from './processes.ts'
@@ -49,8 +49,8 @@ export interface Workspace {
   inputs(paths: readonly string[], options: { readonly bring: boolean }): Promise<readonly WorkspaceInput[]>
   /** What changes beside the files that a commit would take: marked before, told after. */
   readonly effects: {
-    mark(name: string): Promise<void>
-    since(name: string): Promise<SideEffects | null>
+    mark(name: string, options: { readonly keep: boolean }): Promise<Marks>
+    since(marks: Marks): Promise<Beside>
   }
   /** `from` defaults to the base commit; without `to` it is the worktree as it stands. */
   diff(options?: { readonly from?: string; readonly to?: string; readonly maxChars?: number }): Promise<Diff>
@@ -85,8 +85,8 @@ export function createWorkspace(options: WorkspaceOptions): Workspace {
     survey: async ({ policy }) => surveyOf(await place(), { repoPath, policy }),
     inputs: async (paths, { bring }) => lookAtInputs(await place(), { repoPath, paths, bring }),
     effects: {
-      mark: async (name) => markEffects(await place(), name),
-      since: async (name) => effectsSince(await place(), name),
+      mark: async (name, wanted) => markEffects(await place(), name, wanted),
+      since: async (marks) => effectsSince(await place(), marks),
     },
     forge: githubForge(options),
     diff: async ({ from = baseCommit, to, maxChars = DIFF_CHARS } = {}) => diffTrees(await place(), { from, to, maxChars }),
