@@ -253,7 +253,7 @@ export class Worker {
           turnPlaces: this.#turnPlaces,
           workspaceOf: (driven: DrivenTicket) => workspaceOf(project, driven),
           assertMaySpend: () => assertMaySpend({ ...driving.fence, store: project.store, projectSettings: () => projectSettings(project) }),
-          assertModel: (ref) => models.assertModelKnown(ref, { signal: controller.signal }),
+          assertModel: (ref) => models.assertModelKnown(ref, { signal: controller.signal, patient: true }),
           evidence: (sha256s, options) =>
             this.#env.evidence.read({ projectId: project.record.id, ticketId: fence.ticketId }, sha256s, options),
           exclusiveLimit: appSettings()['limits.exclusiveTickets'],

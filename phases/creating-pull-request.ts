@@ -1,6 +1,6 @@
 /** The branch is pushed and a draft pull request opened. Without a forge the ticket ends with its local branch, and says so. */
 import * as v from 'valibot'
-import { GiveUp, HOOKS_HINT, definePhase, hookFailure, hookSummary, hooksStop, part, slices, withParts } from '#plugins'
+import { GiveUp, HOOKS_HINT, definePhase, hookFailure, hookSummary, hooksStop, part, promptAgain, slices, withParts } from '#plugins'
 import type { PhaseRun } from '#plugins'
 
 const Text = v.object({
@@ -58,7 +58,7 @@ export default definePhase<Text>({
 /** The model's words, or plain ones: a missing text must not keep a finished change back. */
 async function textOf(phase: PhaseRun<Text>): Promise<Text> {
   const { patch, stat } = await phase.workspace.diff('diff', { maxChars: PATCH_CHARS })
-  const turned = await phase.prompt('text', { context: withParts(context, [part('change', `${stat}\n\n${patch}`)]) })
+  const turned = await promptAgain<Text>(phase, 'text', { context: withParts(context, [part('change', `${stat}\n\n${patch}`)]) })
   if (turned.ok) return turned.value
   const { id, title, description } = phase.ticket
   return { title: `${id}: ${title}`.slice(0, 200), body: `${description}\n\n${stat}`.trim() }

@@ -1,7 +1,7 @@
 /** Everything that coding will need, before it needs it: the plan, the worktree, the model. What is only missing later is a warning. */
 import * as v from 'valibot'
 import { parse } from 'yaml'
-import { GiveUp, definePhase, graphProblems, slices } from '#plugins'
+import { GiveUp, definePhase, graphProblems, promptAgain, slices } from '#plugins'
 import type { Json, PhaseRun } from '#plugins'
 
 interface Check {
@@ -70,6 +70,6 @@ async function forgeCheck(phase: PhaseRun): Promise<Check> {
 }
 
 async function modelCheck(phase: PhaseRun): Promise<Check> {
-  const turned = await phase.prompt('probe')
+  const turned = await promptAgain(phase, 'probe', {})
   return { id: 'model', ok: turned.ok, severity: 'fail', detail: turned.ok ? 'answers' : turned.error.message }
 }

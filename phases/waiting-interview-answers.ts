@@ -16,6 +16,7 @@ import {
   askBatch,
   definePhase,
   part,
+  promptAgain,
   slices,
   winner,
   withParts,
@@ -76,7 +77,7 @@ async function openQuestions(phase: PhaseRun<Interview>, asked: readonly Asked[]
 }
 
 async function summarise(phase: PhaseRun<Interview>, asked: readonly Asked[]): Promise<Summary> {
-  const turned = await phase.prompt<Summary>('summary', {
+  const turned = await promptAgain<Summary>(phase, 'summary', {
     slot: { step: 'dialogue' },
     text: {
       task: 'Sum up the interview: goals, constraints, and what is not to be done.',

@@ -3,7 +3,7 @@
  * becomes a draft ticket. Results are of the commit that the checklist was written for: when the tree has moved they are void.
  */
 import { parse } from 'yaml'
-import { COMPLETE, PromptFailed, askAboutDrift, definePhase, fixesOutput, nextRound, part, slices, withParts } from '#plugins'
+import { COMPLETE, PromptFailed, askAboutDrift, definePhase, fixesOutput, nextRound, part, promptAgain, slices, withParts } from '#plugins'
 import type { Decision, EvidenceFile, Fixes, Form, Json, Outcome, PhaseRun, QaChecklist, QaResult, Tested } from '#plugins'
 
 const SKIP = 'skip'
@@ -78,7 +78,7 @@ async function addFixes(phase: PhaseRun, failures: readonly Found[]): Promise<vo
     ...{ id, observation, expected },
     ...(evidence.length > 0 ? { evidence: files.filter((file) => evidence.includes(file.sha256)).map(described) } : {}),
   }))
-  const turned = await phase.prompt<Fixes>('fixes', {
+  const turned = await promptAgain<Fixes>(phase, 'fixes', {
     context: withParts(context, [part('failed_checks', shown)]),
     output: fixesOutput(failures.map((f) => f.id)),
   })

@@ -1,5 +1,5 @@
 /** The models that OpenCode offers, kept between questions. "Not known" is never shown as "none". */
-import { fail, messageOf } from '../errors.ts'
+import { fail, isCode, messageOf } from '../errors.ts'
 import type { Clock } from '../ports.ts'
 import type { CallOptions, ModelCatalogue, OpencodeAdapter } from './adapter.ts'
 
@@ -23,7 +23,11 @@ export interface ModelList {
    * store the message and keep the bad model for later prompts. Asks anew before it refuses; when the list cannot be
    * had at all, throws that failure.
    */
-  assertModelKnown(ref: { readonly provider: string; readonly model: string }, options?: CallOptions): Promise<void>
+  assertModelKnown(ref: { readonly provider: string; readonly model: string }, options?: KnownOptions): Promise<void>
+}
+export interface KnownOptions extends CallOptions {
+  /** Nobody is kept waiting: an OpenCode that is being started again is asked once more, a few times. */
+  readonly patient?: boolean
 }
 
 const FRESH_MS = 60_000
@@ -31,6 +35,8 @@ const FRESH_MS = 60_000
 const RENEWAL_MS = 250
 const FIRST_MS = 4_000
 const SHOWN = 12
+/** Milliseconds before the second, third and fourth try. */
+const AGAIN_MS = [1_000, 3_000, 7_000] as const
 const NONE: ModelCatalogue = { models: [], connectedProviders: [], defaultModels: {} }
 
 export function createModelList(adapter: Pick<OpencodeAdapter, 'listModels'>, clock: Clock): ModelList {
@@ -69,7 +75,9 @@ export function createModelList(adapter: Pick<OpencodeAdapter, 'listModels'>, cl
     async assertModelKnown(ref, options) {
       const isIt = (m: { provider: string; model: string }): boolean => m.provider === ref.provider && m.model === ref.model
       if (kept.get('configured')?.catalogue.models.some(isIt)) return
-      const { models } = await ask('configured', options)
+      const { models } = await (options?.patient === true
+        ? insist(() => ask('configured', options), { clock, signal: options.signal })
+        : ask('configured', options))
       if (models.some(isIt)) return
       const names = models.map((m) => `${m.provider}/${m.model}`)
       const more = names.length > SHOWN ? ` and ${names.length - SHOWN} more` : ''
@@ -77,6 +85,19 @@ export function createModelList(adapter: Pick<OpencodeAdapter, 'listModels'>, cl
       throw fail('MODEL_UNKNOWN', { field: 'model', model: `${ref.provider}/${ref.model}`, known })
     },
   }
+}
+
+/** An OpenCode that is away is asked again, a few times. */
+async function insist<T>(ask: () => Promise<T>, { clock, signal }: { clock: Clock; signal: AbortSignal | undefined }): Promise<T> {
+  for (const delay of AGAIN_MS) {
+    try {
+      return await ask()
+    } catch (error) {
+      if (signal?.aborted || !isCode(error, 'OPENCODE_UNREACHABLE')) throw error
+      await clock.sleep(delay, signal)
+    }
+  }
+  return ask()
 }
 
 /** What comes first: the answer, or what is known without it. */

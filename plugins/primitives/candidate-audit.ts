@@ -4,6 +4,7 @@ import type { CandidateFile, Form, Json, OutputSpec, PhaseRun } from '../contrac
 import { part, slices, withParts } from '../define.ts'
 import { FileVerdicts, isOdd, judge } from '../documents/candidate-files.ts'
 import type { JudgedFile } from '../documents/candidate-files.ts'
+import { promptAgain } from './again.ts'
 
 export interface Audited {
   /** Paths that stay as they are at the base. */
@@ -62,7 +63,12 @@ const ended = (files: readonly JudgedFile[]): Audited => ({
 async function askModel(phase: PhaseRun, odd: readonly JudgedFile[]): Promise<FileVerdicts | null> {
   const shown = odd.map(({ path, status, bytes, flags, reason }) => ({ path, status, bytes, flags, reason }))
   const context = withParts(slices('ticket_details', 'beads').about('ticket_details'), [part('files', shown)])
-  const turned = await phase.prompt<FileVerdicts>('candidate-files:verdicts', { text: TEXT, tools: 'disabled', context, output: OUTPUT })
+  const turned = await promptAgain<FileVerdicts>(phase, 'candidate-files:verdicts', {
+    text: TEXT,
+    tools: 'disabled',
+    context,
+    output: OUTPUT,
+  })
   return turned.ok ? turned.value : null
 }
 

@@ -7,6 +7,7 @@ import type { StandardSchemaV1 } from '@standard-schema/spec'
 import type { Json, Outcome, OutputSpec, PhasePlugin, PhaseRun, PromptOptions, PromptTemplate, SliceContext, Turned } from '../contract.ts'
 import { definePhase, part, withParts } from '../define.ts'
 import type { PhaseDefinition } from '../define.ts'
+import { promptAgain } from './again.ts'
 import { labelOf } from './ballot.ts'
 import type { Category } from './ballot.ts'
 import { CHANGE_RULES, changesInWords, changesOutput } from './changes.ts'
@@ -117,13 +118,13 @@ async function draftOf<Doc>({ phase, definition, first, begun }: Drafting<Doc>, 
   let before: Json = first?.given ?? null
   if (first?.ask) {
     const slot = { memberId: member.id, step: first.artifact }
-    const asked = await phase.prompt<Json>(`${first.artifact}:${member.id}`, { ...own, ...first.ask, slot })
+    const asked = await promptAgain<Json>(phase, `${first.artifact}:${member.id}`, { ...own, ...first.ask, slot })
     if (!asked.ok) return asked
     before = asked.value
   }
   const spent = first?.ask ? (await phase.now(`${first.artifact}:${member.id}:done`)) - begun : 0
   const limit = limitOf(phase.settings)
-  const drafted = await phase.prompt<Doc>(`draft:${member.id}`, {
+  const drafted = await promptAgain<Doc>(phase, `draft:${member.id}`, {
     ...own,
     slot: { memberId: member.id, step: 'draft' },
     ...(first ? { context: withParts(definition.context, [part(first.artifact, before)]) } : {}),
@@ -165,7 +166,7 @@ function refine<Doc>({ phase, definition, roster, drafts }: Council<Doc>, winner
   const others = drafts.flatMap((d, i) => (d.ok && i !== winner ? [d.value.document] : []))
   const sources = others.map((_, i) => labelOf(i))
   const shown = others.map((other, i) => part('drafts', `### ${labelOf(i)}, an alternative\n\n${JSON.stringify(other, null, 1)}`))
-  return phase.prompt<Changed<Doc>>('refine', {
+  return promptAgain<Changed<Doc>>(phase, 'refine', {
     model: member.model,
     tools: 'disabled',
     slot: { memberId: member.id, step: 'refine' },

@@ -9,6 +9,7 @@ import type { Json, ModelRole, OutputSpec, PhasePlugin, PhaseRun, PromptTemplate
 import { definePhase, part, winner, withParts } from '../define.ts'
 import type { PhaseDefinition } from '../define.ts'
 import { GiveUp, PromptFailed } from '../errors.ts'
+import { promptAgain } from './again.ts'
 import { CHANGE_RULES, changesInWords } from './changes.ts'
 import { auditOutput, revisionOutput } from './coverage-output.ts'
 import type { Ask, Audit, Revise, Revision } from './coverage-output.ts'
@@ -113,7 +114,7 @@ async function revise<Doc>(
 ): Promise<boolean> {
   const { artifact } = definition
   const current = await documentOf(phase, artifact)
-  const turned = await phase.prompt<Revision<Doc>>(`revise:${pass}`, {
+  const turned = await promptAgain<Revision<Doc>>(phase, `revise:${pass}`, {
     slot: { step: `revise:${pass}` },
     text: { ...fix.prompt, steps: [...(fix.prompt.steps ?? []), ...CHANGE_RULES, 'Say for every gap, by its number, what became of it.'] },
     context: withParts(definition.context, [part('gaps', gaps.map((gap, i) => `${i + 1}. ${gap}`).join('\n'))]),
@@ -162,7 +163,7 @@ async function audit<Doc>(
 ): Promise<Turned<Audit>> {
   const limit =
     definition.fix.by === 'ask' ? [`Ask at most ${questions} follow-up questions${questions === 0 ? ': leave the list empty' : ''}.`] : []
-  return phase.prompt<Audit>(`audit:${pass}`, {
+  return promptAgain<Audit>(phase, `audit:${pass}`, {
     slot: { step: `audit:${pass}` },
     text: {
       ...definition.audit,

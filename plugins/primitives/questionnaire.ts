@@ -2,6 +2,7 @@
 import * as v from 'valibot'
 import type { ContextBuilder, Form, OutputSpec, PhaseRun } from '../contract.ts'
 import { part, withParts } from '../define.ts'
+import { promptAgain } from './again.ts'
 import { Question, Questions, answerText } from '../documents/interview.ts'
 import type { Answer, Asked } from '../documents/interview.ts'
 
@@ -67,7 +68,7 @@ interface Adapting {
 export async function adaptBatch(phase: PhaseRun, { n, batch, asked, context }: Adapting): Promise<readonly Askable[]> {
   const compiled = batch.filter((q) => q.source === 'compiled')
   if (compiled.length === 0 || asked.length === 0) return batch
-  const turned = await phase.prompt<Batch>(`adapt:${n}`, {
+  const turned = await promptAgain<Batch>(phase, `adapt:${n}`, {
     slot: { step: 'dialogue' },
     keep: true,
     text: {

@@ -2,6 +2,7 @@
 import type { Json, PromptOptions, PromptPart, Turned } from '../contract.ts'
 import { part, withParts } from '../define.ts'
 import { GiveUp, PromptFailed } from '../errors.ts'
+import { promptAgain } from './again.ts'
 import { MAX_SCORE, ballotOf, labelOf, scorecard, tally, totalsOf, votePrompt } from './ballot.ts'
 import type { Card, Scores } from './ballot.ts'
 import type { Council, CouncilPhase, Draft } from './council.ts'
@@ -65,7 +66,7 @@ async function vote<Doc>(
   const shown = order.map((author, i) =>
     part('drafts', `### ${labelOf(i)}\n\n${JSON.stringify(documentOf(drafts[author]).document, null, 1)}`),
   )
-  const turned = await phase.prompt<Scores>(`vote:${member.id}`, {
+  const turned = await promptAgain<Scores>(phase, `vote:${member.id}`, {
     model: member.model,
     tools: 'disabled',
     slot: { memberId: member.id, step: 'vote' },

@@ -7,6 +7,7 @@ import { canonical } from '../canonical.ts'
 import { definePhase } from '../define.ts'
 import type { PhaseDefinition } from '../define.ts'
 import { GiveUp, PromptFailed } from '../errors.ts'
+import { CUT_OFF } from './again.ts'
 import { nextItem } from './next-item.ts'
 
 export interface ItemSeed {
@@ -37,8 +38,7 @@ export interface Worked<Out> {
 
 /** A person (or a later time) can cure these in the same session: the iteration is not used up. */
 const NOT_AN_ITERATION: readonly FailureKind[] = ['provider', 'transport', 'rejected', 'internal']
-/** OpenCode died, not the work: a fresh session follows, and the iteration is not counted, up to a bound. */
-const CUT_OFF: readonly FailureKind[] = ['interrupted', 'lost', 'not_started']
+/** Not the work failed: a fresh session follows, and the iteration is not counted, up to a bound. */
 const MAX_CUT_OFF = 20
 const MAX_NOTE = 600
 
