@@ -1,41 +1,74 @@
 /**
- * `npm run chaos -- --kills N --seed S [--keep]`: the shipped server and a real OpenCode, four tickets at once, SIGKILL at
- * random moments of work until N kills are done and all tickets completed; then an audit from outside. The last line says
- * what was found, the exit code is 1 when it is anything.
+ * `npm run chaos -- --kills N --seed S [--pipeline full] [--tickets K] [--keep]`: the shipped server and a real OpenCode, some
+ * tickets at once, SIGKILL at random moments of work until N kills are done and all tickets completed; then an audit from
+ * outside. A `full` ticket is played without kills first: what the others made is compared with it. The last line says what
+ * was found, the exit code is 1 when it is anything.
  */
 import { parseArgs } from 'node:util'
 import { audit, auditProcesses } from './chaos/audit.ts'
 import type { Findings } from './chaos/audit.ts'
+import { compareAll } from './chaos/compare.ts'
 import { killAway } from './chaos/kills.ts'
 import type { Hits } from './chaos/peek.ts'
-import { startPerson } from './chaos/person.ts'
+import { createPerson } from './chaos/person.ts'
 import type { Person } from './chaos/person.ts'
+import { PLAYS } from './chaos/plays.ts'
+import type { Play } from './chaos/plays.ts'
 import { seeded } from './chaos/random.ts'
 import { openStage } from './chaos/stage.ts'
 import type { Stage } from './chaos/stage.ts'
 
-const TICKETS = 4
-const FINISH_MS = 300_000
+interface Options {
+  readonly play: Play
+  readonly kills: number
+  readonly seed: number
+  readonly tickets: number
+  readonly keep: boolean
+  /** How it is done once more. */
+  readonly again: string
+}
+
+const say = (line: string): void => console.log(line)
+
+function readOptions(argv: readonly string[]): Options | string {
+  const text = { type: 'string' } as const
+  const options = { kills: text, seed: text, pipeline: text, tickets: text, keep: { type: 'boolean', default: false } } as const
+  const { values } = parseArgs({ args: [...argv], options })
+  const { pipeline = 'quick', keep } = values
+  const play = PLAYS[pipeline]
+  if (!play) return `There is no script for the pipeline ${pipeline}; there are ${Object.keys(PLAYS).join(', ')}.`
+  const numbers = {
+    kills: Number(values.kills ?? 10),
+    seed: Number(values.seed ?? Date.now() % 100_000),
+    tickets: Number(values.tickets ?? play.tickets),
+  }
+  const said = [...(values.pipeline ? [`--pipeline ${pipeline}`] : []), `--kills ${numbers.kills}`, `--seed ${numbers.seed}`]
+  if (values.tickets !== undefined) said.push(`--tickets ${numbers.tickets}`)
+  return { play, keep, ...numbers, again: `npm run chaos -- ${said.join(' ')}` }
+}
 
 async function main(argv: readonly string[]): Promise<number> {
-  const text = { type: 'string' } as const
-  const { values } = parseArgs({ args: [...argv], options: { kills: text, seed: text, keep: { type: 'boolean', default: false } } })
-  const kills = Number(values.kills ?? 10)
-  const seed = Number(values.seed ?? Date.now() % 100_000)
-  const again = `npm run chaos -- --kills ${kills} --seed ${seed}`
-  console.log(again)
-  await using stage = await openStage(TICKETS, values.keep)
+  const options = readOptions(argv)
+  if (typeof options === 'string') return (console.error(options), 2)
+  const { play, kills, tickets, keep } = options
+  say(options.again)
+  await using stage = await openStage({ play, projects: tickets + (play.delivers ? 1 : 0), keep })
   await stage.startServer()
-  const person = await startPerson(stage.client, stage.repos)
+  const person = createPerson(stage.client, play)
   const hits: Hits = { receipts: {}, rows: {} }
   try {
-    const done = await killAway({ stage, person, random: seeded(seed), kills, hits, say: (line) => console.log(line) })
-    await person.finish(FINISH_MS)
+    const [first = '', ...others] = stage.repos
+    const reference = play.delivers ? await person.playOne(first) : null
+    if (reference) say(`${reference.ticketId} is completed without a kill`)
+    for (const repo of play.delivers ? others : stage.repos) await person.keepBusy(repo)
+    const done = await killAway({ stage, person, random: seeded(options.seed), kills, hits, say })
+    await person.finish(play.finishMs)
     await person.stop()
-    const findings = await audit(stage, person, hits)
+    const findings = await audit({ stage, play, person, hits })
+    if (reference) findings.lost.push(...(await compareAll(stage, { reference, others: [...person.tickets.values()], say })))
     await stage.stopServer()
     auditProcesses(stage, findings)
-    return report({ stage, person, hits, findings, done: JSON.stringify(done), kills, again })
+    return report({ stage, person, hits, findings, done: JSON.stringify(done), options })
   } finally {
     await person.stop()
   }
@@ -47,26 +80,26 @@ interface Ended {
   readonly hits: Hits
   readonly findings: Findings
   readonly done: string
-  readonly kills: number
-  readonly again: string
+  readonly options: Options
 }
 
-function report({ stage, person, hits, findings, done, kills, again }: Ended): number {
+function report({ stage, person, hits, findings, done, options }: Ended): number {
   const { lost, twice, gaps, orphans } = findings
-  for (const [name, found] of Object.entries(findings)) for (const one of found) console.log(`${name}: ${one}`)
-  for (const one of new Set(person.surprises)) console.log(`answered in between: ${one}`)
+  for (const [name, found] of Object.entries(findings)) for (const one of found) say(`${name}: ${one}`)
+  for (const one of new Set(person.surprises)) say(`answered in between: ${one}`)
   const counts = (of: Readonly<Record<string, number>>): string =>
     Object.entries(of)
       .toSorted(([a], [b]) => a.localeCompare(b, undefined, { numeric: true }))
       .map(([name, times]) => `${name}: ${times}`)
       .join(' · ')
-  console.log(`kills by victim ${done}; the person ${JSON.stringify(person.counts)}; model requests ${stage.model.requests.length}`)
-  console.log(`receipts hit by a kill   ${counts(hits.receipts)}`)
-  console.log(`rows of the verdict table   ${counts(hits.rows)}`)
+  say(`kills by victim ${done}; the person ${JSON.stringify(person.counts)}; model requests ${stage.model.requests.length}`)
+  say(`trees looked at   ${counts(stage.trees.looks)}`)
+  say(`receipts hit by a kill   ${counts(hits.receipts)}`)
+  say(`rows of the verdict table   ${counts(hits.rows)}`)
   const ok = [lost, twice, gaps, orphans].every((found) => found.length === 0)
-  if (!ok) console.log(`again: ${again}`)
-  console.log(
-    `kills=${kills} tickets=${person.tickets.size} lost=${lost.length} twice=${twice.length} gaps=${gaps.length} orphans=${orphans.length} ${ok ? 'ok' : 'FAILED'}`,
+  if (!ok) say(`again: ${options.again}`)
+  say(
+    `kills=${options.kills} tickets=${person.tickets.size} lost=${lost.length} twice=${twice.length} gaps=${gaps.length} orphans=${orphans.length} ${ok ? 'ok' : 'FAILED'}`,
   )
   return ok ? 0 : 1
 }

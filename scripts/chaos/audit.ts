@@ -2,10 +2,14 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
 import type { DurableEvent } from '#core'
+import { auditCouncils } from './audit-council.ts'
+import { auditForge } from './audit-forge.ts'
 import { attach } from './foreign.ts'
 import type { Hits } from './peek.ts'
 import { count } from './peek.ts'
 import type { Followed, Person } from './person.ts'
+import type { Play } from './plays.ts'
+import { remoteOf } from './stage.ts'
 import type { Stage } from './stage.ts'
 
 export interface Findings {
@@ -16,6 +20,7 @@ export interface Findings {
 }
 interface Audited {
   readonly stage: Stage
+  readonly play: Play
   readonly findings: Findings
   readonly hits: Hits
   /** OpenCode's sessions that tickets own. */
@@ -24,15 +29,32 @@ interface Audited {
   readonly told: Map<string, string[]>
 }
 
+export interface AuditOptions {
+  readonly stage: Stage
+  readonly play: Play
+  readonly person: Person
+  readonly hits: Hits
+}
+
 /** While server and OpenCode still run; processes are looked at after they were stopped (`auditProcesses`). */
-export async function audit(stage: Stage, person: Person, hits: Hits): Promise<Findings> {
+export async function audit({ stage, play, person, hits }: AuditOptions): Promise<Findings> {
   const findings: Findings = { lost: [], twice: [], gaps: [], orphans: [] }
-  const audited = { stage, findings, hits, owned: new Set<string>(), told: new Map<string, string[]>() }
+  const audited = { stage, play, findings, hits, owned: new Set<string>(), told: new Map<string, string[]>() }
   for (const followed of person.tickets.values()) await auditTicket(audited, followed)
+  if (play.delivers) await auditDelivery(audited, [...person.tickets.values()])
   auditModel(audited)
   await auditOpencode(audited)
   for (const death of stage.deaths) findings.lost.push(`the server ${death}`)
+  for (const problem of stage.trees.problems) findings.lost.push(`the tree ${problem}`)
   return findings
+}
+
+async function auditDelivery({ stage, findings }: Audited, tickets: readonly Followed[]): Promise<void> {
+  for (const { ticketId, view } of tickets) if (view.status === 'completed') await auditCouncils(stage, ticketId, findings)
+  for (const repo of stage.repos) {
+    const own = tickets.filter((ticket) => ticket.repo === repo)
+    if (own.length > 0) await auditForge(remoteOf(repo), own, findings)
+  }
 }
 
 export function auditProcesses(stage: Stage, findings: Findings): void {
@@ -103,21 +125,23 @@ async function auditSessions({ stage, findings, owned }: Audited, ticketId: stri
 }
 
 /** The change is there, in one commit; each bead was committed once on the way. */
-async function auditBranch({ findings }: Audited, { ticketId, repo }: Followed, branch: string): Promise<void> {
+async function auditBranch({ findings, play }: Audited, { ticketId, repo }: Followed, branch: string): Promise<void> {
   const git = async (...args: string[]): Promise<string> => (await promisify(execFile)('git', args, { cwd: repo })).stdout.trim()
   if (!(await git('show', `${branch}:src/slugify.js`)).includes('Diacritic'))
     findings.lost.push(`${ticketId}: the change is not on its branch`)
   const commits = await git('rev-list', '--count', `main..${branch}`)
   if (commits !== '1') findings.twice.push(`${ticketId}: ${commits} commits on its branch`)
   const heads = new Set((await git('reflog', '--format=%H %s', branch)).split('\n'))
-  const beads = [...heads].filter((head) => head.includes(' bead('))
-  if (beads.length !== 1) findings[beads.length === 0 ? 'lost' : 'twice'].push(`${ticketId}: its bead was committed ${beads.length} times`)
+  for (const bead of play.beads) {
+    const times = [...heads].filter((head) => head.includes(` ${bead}`)).length
+    if (times !== 1) findings[times === 0 ? 'lost' : 'twice'].push(`${ticketId}: ${bead} was committed ${times} times`)
+  }
 }
 
 /** A step of a turn = (session, messages of the user so far, tool results since): the model is asked it once. */
 function auditModel({ stage, findings, told }: Audited): void {
   const steps = new Map<string, number>()
-  for (const { sessionId, messages, toolResults } of stage.model.requests) {
+  for (const { sessionId, messages, toolResults } of stage.model.requests.filter((r) => !stage.deleted.has(r.sessionId))) {
     const step = `${sessionId} turn ${messages.filter((m) => m.role === 'user').length} step ${toolResults.length + 1}`
     steps.set(step, (steps.get(step) ?? 0) + 1)
   }

@@ -16,8 +16,10 @@ export async function meddle(stage: Stage, meddling: Meddling): Promise<string |
   try {
     await using opencode = await attach(stage)
     const { adapter } = opencode.handle
-    if (meddling === 'deleted the session') await adapter.deleteSession(turn.sessionId)
-    else {
+    if (meddling === 'deleted the session') {
+      stage.deleted.add(turn.sessionId)
+      await adapter.deleteSession(turn.sessionId)
+    } else {
       const id = systemChance.hex(12)
       const parts = [{ id: `prt_${id}`, type: 'text' as const, text: 'Somebody else was here.' }]
       const session = await adapter.getSession(turn.sessionId)

@@ -74,7 +74,7 @@ async function strike(stage: Stage, { victim, pid, hits }: Strike): Promise<Vict
 /** Nothing to do for a server that lives. */
 async function comeBack(stage: Stage, { hits, restartAfterMs }: { hits: Hits; restartAfterMs: number }): Promise<void> {
   if (stage.serverRuns()) return
-  await peek(stage.dataDir, hits)
+  await peek(stage, hits)
   await systemClock.sleep(restartAfterMs)
   await stage.startServer()
 }

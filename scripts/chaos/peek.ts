@@ -1,16 +1,28 @@
 /** Looks into the databases of a dead server: what state its turns were in when it was killed. Changes nothing. */
 import path from 'node:path'
 import { createFileStores, systemChance, systemClock } from '#core'
+import { phases, pipelines } from '#phases'
+import type { Trees } from './trees.ts'
 
 export interface Hits {
   readonly receipts: Record<string, number>
   readonly rows: Record<string, number>
 }
 
+/** What is looked into. */
+interface Peeked {
+  readonly dataDir: string
+  readonly trees: Trees
+}
+/** Phases in which a model may write. */
+const WRITING = new Set(phases.filter(({ primitive }) => primitive === 'work').map(({ id }) => id))
+/** The worktree goes. */
+const UNSEEN = new Set(pipelines.map(({ rows }) => rows.at(-1)?.phase ?? ''))
+
 export const count = (counts: Record<string, number>, name: string | number): void => void (counts[name] = (counts[name] ?? 0) + 1)
 
 /** Counts the receipts of open turns, and row 1: settled turns whose prompt is not recorded, so that a replay returns them. */
-export async function peek(dataDir: string, hits: Hits): Promise<void> {
+export async function peek({ dataDir, trees }: Peeked, hits: Hits): Promise<void> {
   const stores = createFileStores({ clock: systemClock, chance: systemChance })
   const app = await stores.openApp(`file:${path.join(dataDir, 'looptroop.db')}`)
   const projects = await app.listProjects()
@@ -18,6 +30,10 @@ export async function peek(dataDir: string, hits: Hits): Promise<void> {
   for (const { id, key, path: baseDir, databaseUrl } of projects) {
     const store = await stores.openProject(databaseUrl, { projectId: id, projectKey: key, baseDir })
     await peekProject(store, hits)
+    for (const ticket of await store.listTickets()) {
+      const { branch = '', phase = '' } = 'branch' in ticket ? ticket : {}
+      if (branch !== '' && !UNSEEN.has(phase)) await trees.lookAtDeath({ repo: baseDir, branch, mayWrite: WRITING.has(phase) })
+    }
     await store.close()
   }
 }

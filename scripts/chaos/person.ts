@@ -1,10 +1,16 @@
-/** The person: keeps four tickets going through the typed client, approves, answers, retries; and follows every stream. */
+/** The person: keeps tickets going through the typed client, decides, answers, retries; and follows every stream. */
 import { systemClock } from '#core'
-import type { TicketView } from '#core'
+import type { InboxView, TicketView } from '#core'
+import type { Form } from '#plugins/contract'
 import type { LoopTroopClient } from '#router'
 import { SAMPLE_TICKET } from '../demo/sample.ts'
+import type { Play } from './plays.ts'
 
 export interface Person {
+  /** One ticket, from its creation to its end. */
+  playOne(repo: string): Promise<Followed | null>
+  /** One ticket after the other there, until `finish`. */
+  keepBusy(repo: string): Promise<void>
   /** Tickets that are running now: where a kill hits work. */
   working(): Promise<readonly TicketView[]>
   /** No new tickets from now on; resolves when all are completed, or `limitMs` is over. */
@@ -12,7 +18,7 @@ export interface Person {
   /** The next question is rejected instead of answered. */
   rejectNext(): void
   readonly tickets: ReadonlyMap<string, Followed>
-  readonly counts: Readonly<Record<'retried' | 'answered' | 'rejected' | 'approved' | 'resolved', number>>
+  readonly counts: Readonly<Record<'retried' | 'answered' | 'rejected' | 'decided' | 'resolved', number>>
   /** What a call said that was no mere lost connection. */
   readonly surprises: readonly string[]
   stop(): Promise<void>
@@ -29,29 +35,39 @@ const LOOK_MS = 150
 /** Answers that say "somebody did it already": it was done by a call whose reply a kill took away. */
 const DONE_ALREADY = new Set(['QUESTION_ANSWERED', 'QUESTION_UNKNOWN', 'GATE_CLOSED', 'ACTION_CONSUMED', 'TICKET_WRONG_STATUS'])
 
-export async function startPerson(client: LoopTroopClient, repos: readonly string[]): Promise<Person> {
-  const person = new ChaosPerson(client)
-  for (const repo of repos) await person.attach(repo)
-  return person
-}
+export const createPerson = (client: LoopTroopClient, play: Play): Person => new ChaosPerson(client, play)
 
 class ChaosPerson implements Person {
   readonly tickets = new Map<string, Followed>()
-  readonly counts = { retried: 0, answered: 0, rejected: 0, approved: 0, resolved: 0 }
+  readonly counts = { retried: 0, answered: 0, rejected: 0, decided: 0, resolved: 0 }
   readonly surprises: string[] = []
   readonly #client: LoopTroopClient
+  readonly #play: Play
   readonly #stopping = new AbortController()
   readonly #lanes: Promise<void>[] = []
   #finishing = false
   #rejecting = false
 
-  constructor(client: LoopTroopClient) {
+  constructor(client: LoopTroopClient, play: Play) {
     this.#client = client
+    this.#play = play
   }
 
-  async attach(repo: string): Promise<void> {
-    const project = await this.#client.projects.attach.mutate({ path: repo })
-    this.#lanes.push(this.#lane(project.id, repo))
+  async playOne(repo: string): Promise<Followed | null> {
+    const ticket = await this.#begin(await this.#attach(repo), { repo, n: 1 })
+    if (ticket) await this.#care(ticket)
+    return ticket
+  }
+
+  async keepBusy(repo: string): Promise<void> {
+    this.#lanes.push(this.#lane(await this.#attach(repo), repo))
+  }
+
+  async #attach(repo: string): Promise<string> {
+    const { id } = await this.#client.projects.attach.mutate({ path: repo })
+    const { settings } = this.#play
+    if (Object.keys(settings).length > 0) await this.#client.settings.update.mutate({ scope: 'project', id, patch: { ...settings } })
+    return id
   }
 
   async working(): Promise<readonly TicketView[]> {
@@ -89,8 +105,8 @@ class ChaosPerson implements Person {
       this.#client.tickets.create.mutate({
         projectId,
         ...SAMPLE_TICKET,
-        pipeline: 'quick',
-        models: { main: 'scripted/m1' },
+        pipeline: this.#play.pipeline,
+        models: { main: this.#play.models.main, members: [...this.#play.models.members] },
         actionId: `create:${name}`,
       }),
     )
@@ -120,26 +136,16 @@ class ChaosPerson implements Person {
     const { items } = await this.#client.inbox.list.query({ ticketId })
     const uncertain = items.filter((entry) => entry.kind === 'uncertain_turn')
     for (const entry of uncertain.length > 0 ? uncertain : items)
-      await this.#decide(ticketId, entry).catch((error: unknown) => this.#note(error))
+      await this.#decide(ticketId, entry as InboxView).catch((error: unknown) => this.#note(error))
   }
 
-  async #decide(ticketId: string, { id, kind }: { id: string; kind: string }): Promise<void> {
-    const { tickets, questions } = this.#client
-    if (kind === 'gate') {
-      const { contentSha256 } = await tickets.artifact.query({ ticketId, kind: 'beads' })
-      await tickets.approve.mutate({ ticketId, gateId: id, actionId: `approve:${id}`, expectedContentSha256: contentSha256 })
-      this.counts.approved += 1
-    }
-    if (kind === 'question' && this.#rejecting) {
-      await questions.reject.mutate({ ticketId, requestId: id })
-      this.#rejecting = false
-      this.counts.rejected += 1
-    } else if (kind === 'question') {
-      await questions.reply.mutate({ ticketId, requestId: id, answers: [['Plain letters']] })
-      this.counts.answered += 1
-    }
+  async #decide(ticketId: string, entry: InboxView): Promise<void> {
+    const { tickets } = this.#client
+    const { id, kind } = entry
+    if (kind === 'gate') await this.#submit(ticketId, entry)
+    if (kind === 'question') await this.#answer(ticketId, id)
     if (kind === 'uncertain_turn') {
-      const as = id.charCodeAt(id.length - 1) % 2 === 0 ? 'resend' : 'abandon'
+      const as = this.#play.resolve(id)
       await tickets.resolveTurn.mutate({ ticketId, turnId: id, as, actionId: `${as}:${id}` })
       this.counts.resolved += 1
     }
@@ -147,6 +153,34 @@ class ChaosPerson implements Person {
       await tickets.retry.mutate({ ticketId, actionId: `retry:${id}` })
       this.counts.retried += 1
     }
+  }
+
+  async #submit(ticketId: string, { id, payload }: InboxView): Promise<void> {
+    const { form, artifact } = payload as unknown as { form: Form; artifact: { sha256: string } | null }
+    const decided = await this.#play.decide(
+      { form },
+      async (kind) => (await this.#client.tickets.artifact.query({ ticketId, kind })).content,
+    )
+    await this.#client.gates.submit.mutate({
+      ...{ ticketId, gateId: id, ...decided, actionId: `decide:${id}` },
+      ...(artifact ? { expectedContentSha256: artifact.sha256 } : {}),
+    })
+    this.counts.decided += 1
+  }
+
+  /** The first option of each; or no answer. */
+  async #answer(ticketId: string, requestId: string): Promise<void> {
+    const { questions } = this.#client
+    if (this.#rejecting) {
+      await questions.reject.mutate({ ticketId, requestId })
+      this.#rejecting = false
+      this.counts.rejected += 1
+      return
+    }
+    const asked = (await questions.list.query({ ticketId })).items.find((item) => item.requestId === requestId)
+    if (!asked) return
+    await questions.reply.mutate({ ticketId, requestId, answers: asked.questions.map((one) => [one.options[0]?.label ?? 'Yes']) })
+    this.counts.answered += 1
   }
 
   /** The client comes back by itself; when the stream ends all the same, it is taken up after the last id that was seen. */

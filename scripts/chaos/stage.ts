@@ -14,16 +14,21 @@ import { fileURLToPath } from 'node:url'
 import { systemClock, withoutPluginInstall } from '#core'
 import { createLoopTroopClient } from '#router'
 import type { LoopTroopClient } from '#router'
+import { installFakeGh } from '../demo/fake-gh.ts'
+import { addRemote } from '../demo/full-stage.ts'
 import { makeSample } from '../demo/sample.ts'
 import { scriptedProvider, startScriptedModel } from '../scripted-model.ts'
 import type { ScriptedModel } from '../scripted-model.ts'
-import { slowScript } from './model-script.ts'
+import type { Play } from './plays.ts'
+import { watchTrees } from './trees.ts'
+import type { Trees } from './trees.ts'
 
 export interface Stage extends AsyncDisposable {
   readonly folder: string
   readonly dataDir: string
   readonly repos: readonly string[]
   readonly model: ScriptedModel
+  readonly trees: Trees
   readonly client: LoopTroopClient
   /** Resolves when it answers. */
   startServer(): Promise<void>
@@ -36,6 +41,8 @@ export interface Stage extends AsyncDisposable {
   opencodePid(): number | null
   /** Processes that live in this folder. */
   processes(): readonly string[]
+  /** Sessions that another client of OpenCode deleted: for these OpenCode itself may ask the model once more. */
+  readonly deleted: Set<string>
   /** The server ended though nobody killed it. */
   readonly deaths: readonly string[]
 }
@@ -43,26 +50,32 @@ export interface Stage extends AsyncDisposable {
 /** Of the process with this id. */
 export type Killer = (pid: number) => Promise<boolean>
 
+export interface StageOptions {
+  readonly play: Play
+  /** Repositories; each has one ticket at a time. */
+  readonly projects: number
+  readonly keep: boolean
+}
+
 const SERVE = fileURLToPath(new URL('../serve.ts', import.meta.url))
 const TOKEN = 'chaos-token-of-this-run'
 const UP_MS = 60_000
 
-export async function openStage(tickets: number, keep: boolean): Promise<Stage> {
+export async function openStage({ play, projects, keep }: StageOptions): Promise<Stage> {
   const folder = await realpath(await mkdtemp(path.join(tmpdir(), 'looptroop-chaos-')))
-  const model = await startScriptedModel({ script: slowScript })
-  const repos = Array.from({ length: tickets }, (_, i) => path.join(folder, `project${'abcdefgh'[i]}`))
-  for (const repo of repos) {
-    await mkdir(repo)
-    await makeSample(repo)
-  }
+  const trees = watchTrees()
+  const model = await startScriptedModel({ script: play.script(trees) })
+  const repos = Array.from({ length: projects }, (_, i) => path.join(folder, `project${'abcdefgh'[i]}`))
+  for (const repo of repos) await makeProject(repo, play)
   const env = await homeEnvironment(folder, model.url)
+  if (play.delivers) env['PATH'] = await withForge(folder)
   const port = await freePort()
   const dataDir = path.join(folder, 'data', 'looptroop')
   const client = createLoopTroopClient({ url: `http://127.0.0.1:${port}`, token: TOKEN })
   const server = serverProcess({ folder, env: { ...env, LOOPTROOP_PORT: String(port), LOOPTROOP_TOKEN: TOKEN }, client })
   const opencodePid = (): number | null => pidIn(path.join(dataDir, 'opencode', 'server.json'))
   return {
-    ...{ folder, dataDir, repos, model, client, opencodePid, deaths: server.deaths },
+    ...{ folder, dataDir, repos, model, trees, client, opencodePid, deaths: server.deaths, deleted: new Set<string>() },
     startServer: server.start,
     killServer: (by = at('SIGKILL')) => server.end(by),
     serverRuns: server.runs,
@@ -78,6 +91,22 @@ export async function openStage(tickets: number, keep: boolean): Promise<Stage> 
       else await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
     },
   }
+}
+
+/** Where a project's branches are pushed to. */
+export const remoteOf = (repo: string): string => `${repo}.git`
+
+async function makeProject(repo: string, { delivers }: Play): Promise<void> {
+  await mkdir(repo)
+  await makeSample(repo)
+  if (delivers) await addRemote(repo, remoteOf(repo))
+}
+
+/** A search path on which the stand-in for the forge's command comes first. */
+async function withForge(folder: string): Promise<string> {
+  const bin = path.join(folder, 'bin')
+  await installFakeGh(bin)
+  return `${bin}${path.delimiter}${process.env['PATH'] ?? ''}`
 }
 
 const at =

@@ -1,12 +1,10 @@
 /** A world that can deliver: a bare remote beside the repository, and a stand-in for `gh` on the path. */
-import { execFile } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
-import { promisify } from 'node:util'
 import { exampleBrain } from '../../core/opencode/fake/brain.ts'
 import type { FakeBrain } from '../../core/opencode/fake/brain.ts'
 import { installFakeGh } from '../../scripts/demo/fake-gh.ts'
-import { gitIn } from './repository.ts'
+import { addRemote } from '../../scripts/demo/full-stage.ts'
 import { tempFolder } from './temp-folder.ts'
 import { startWorld } from './world.ts'
 import type { World, WorldOptions } from './world.ts'
@@ -33,8 +31,7 @@ export async function startDelivery(options: WorldOptions = {}): Promise<Deliver
   const folder = await tempFolder('delivery')
   const world = await startWorld({ brain: coder, ...options })
   const remote = join(folder.path, 'remote.git')
-  await promisify(execFile)('git', ['clone', '--quiet', '--bare', world.repo.path, remote])
-  await gitIn(world.repo.path, 'remote', 'add', 'origin', remote)
+  await addRemote(world.repo.path, remote)
   await installFakeGh(join(folder.path, 'bin'))
   const before = process.env['PATH']
   process.env['PATH'] = `${join(folder.path, 'bin')}${delimiter}${before}`
