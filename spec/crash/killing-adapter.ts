@@ -4,6 +4,7 @@
  */
 import type { OpencodeAdapter, PromptRequest } from '../../core/opencode/adapter.ts'
 import { Crash } from './killing-store.ts'
+import type { ChooseKill } from './killing-store.ts'
 
 type AdapterVerb = {
   [K in keyof OpencodeAdapter]: OpencodeAdapter[K] extends (...args: never[]) => Promise<unknown> ? K : never
@@ -44,30 +45,39 @@ export interface KillingAdapter {
   readonly uses: Readonly<Partial<Record<RemoteVerb, number>>>
   /** Requests that reached OpenCode, oldest first. */
   readonly posted: readonly PromptRequest[]
-  /** A later process: nothing is dead any more, and nothing dies. */
-  revive(): void
+  /** A later process: nothing is dead any more, and nothing dies but what is chosen now. */
+  revive(next?: ChooseKill<RemoteVerb>): void
   /** The process died elsewhere. */
   end(): void
 }
 
-export function killingAdapter(target: OpencodeAdapter, kill: RemoteKill | null, onDeath: () => void): KillingAdapter {
+const chosen =
+  (kill: RemoteKill | null): ChooseKill<RemoteVerb> =>
+  (verb, nth) =>
+    kill?.remote === verb && kill.nth === nth ? kill.when : null
+
+export function killingAdapter(
+  target: OpencodeAdapter,
+  kill: RemoteKill | ChooseKill<RemoteVerb> | null,
+  onDeath: () => void,
+): KillingAdapter {
   const uses: Partial<Record<RemoteVerb, number>> = {}
   const posted: PromptRequest[] = []
   let dead = false
-  let armed = kill
+  let armed: ChooseKill<RemoteVerb> = typeof kill === 'function' ? kill : chosen(kill)
   const die = (): never => {
     if (!dead) {
       dead = true
       onDeath()
     }
-    throw new Crash(`killed at ${kill?.remote ?? 'the store'}`)
+    throw new Crash('killed at OpenCode, or at the store')
   }
   const guarded =
     (verb: RemoteVerb, run: (...args: unknown[]) => Promise<unknown>) =>
     async (...args: unknown[]): Promise<unknown> => {
       if (dead) die()
       uses[verb] = (uses[verb] ?? 0) + 1
-      const here = armed?.remote === verb && armed.nth === uses[verb] ? armed.when : null
+      const here = armed(verb, uses[verb] ?? 0, args)
       if (here === 'before') die()
       if (verb === 'promptSession') posted.push(args[2] as PromptRequest)
       const result = await run(...args)
@@ -85,9 +95,9 @@ export function killingAdapter(target: OpencodeAdapter, kill: RemoteKill | null,
     adapter,
     uses,
     posted,
-    revive: () => {
+    revive: (next = chosen(null)) => {
       dead = false
-      armed = null
+      armed = next
     },
     end: () => void (dead = true),
   }

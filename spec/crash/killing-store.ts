@@ -113,6 +113,8 @@ export interface Kill {
   /** 1 is the first use. */
   readonly nth: number
 }
+/** Chosen at the moment: what is to happen at this use of the verb. */
+export type ChooseKill<Verb> = (verb: Verb, nth: number, args: readonly unknown[]) => Kill['when'] | null
 export interface KillingStore {
   readonly store: Store
   /** It has come to the place and is dead. */
@@ -132,25 +134,32 @@ export class Crash extends Error {
 
 export const isCrash = (error: unknown): boolean => error instanceof Crash
 
-export function killingStore(store: Store, kill: Kill | null): KillingStore {
+const chosen =
+  (kill: Kill | null): ChooseKill<KillableVerb> =>
+  (verb, nth) =>
+    kill?.verb === verb && kill.nth === nth ? kill.when : null
+
+export function killingStore(store: Store, kill: Kill | ChooseKill<KillableVerb> | null): KillingStore {
+  const choose = typeof kill === 'function' ? kill : chosen(kill)
   const uses: Partial<Record<KillableVerb, number>> = {}
   let dead = false
   let announce = (): void => undefined
   const died = new Promise<void>((resolve) => (announce = resolve))
-  const die = (): never => {
+  const die = (verb: KillableVerb): never => {
     dead = true
     announce()
-    throw new Crash(kill === null ? 'dead' : `killed ${kill.when} ${kill.verb} number ${kill.nth}`)
+    throw new Crash(`killed at ${verb} number ${uses[verb] ?? 0}`)
   }
   const guarded =
     (verb: KillableVerb, run: (...args: unknown[]) => Promise<unknown>) =>
     async (...args: unknown[]): Promise<unknown> => {
-      if (dead) die()
-      uses[verb] = (uses[verb] ?? 0) + 1
-      const here = kill?.verb === verb && kill.nth === uses[verb]
-      if (here && kill.when === 'before') die()
+      if (dead) die(verb)
+      const nth = (uses[verb] ?? 0) + 1
+      uses[verb] = nth
+      const here = choose(verb, nth, args)
+      if (here === 'before') die(verb)
       const result = await run(...args)
-      if (dead || here) die()
+      if (dead || here === 'after') die(verb)
       return result
     }
   const proxy = new Proxy(store, {
