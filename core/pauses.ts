@@ -27,9 +27,9 @@ export class Pauses {
   }
 
   /** As it is stored now. */
-  async of({ store }: Pick<OpenProject, 'store'>): Promise<{ by: WhoPauses }> {
+  async of({ store }: Pick<OpenProject, 'store'>): Promise<{ by: WhoPauses; wide: PausedBy | null }> {
     const wide: PausedBy | null = (await this.server()) ? 'server' : (await store.projectPaused()) ? 'project' : null
-    return { by: ({ paused }) => wide ?? (paused ? 'ticket' : null) }
+    return { wide, by: ({ paused }) => wide ?? (paused ? 'ticket' : null) }
   }
 
   server(): Promise<boolean> {

@@ -1,15 +1,13 @@
 /** Many tickets, some at a time: whoever reads them all lets others in between. */
 import { setImmediate as others } from 'node:timers/promises'
-import type { Store, TicketVerbs } from './store/store.ts'
+import type { Store, TicketFilter } from './store/store.ts'
 import type { ListedTicket } from './ticket.ts'
-
-type Filter = NonNullable<Parameters<TicketVerbs['listTickets']>[0]>
 
 /** So many are read and decoded in a few milliseconds. */
 const PAGE = 100
 
 /** In the order of their numbers, `limit` of them at most. */
-export async function* ticketPages(store: Pick<Store, 'listTickets'>, filter: Filter): AsyncGenerator<readonly ListedTicket[], void> {
+export async function* ticketPages(store: Pick<Store, 'listTickets'>, filter: TicketFilter): AsyncGenerator<readonly ListedTicket[], void> {
   let left = filter.limit ?? Infinity
   let after = filter.after ?? 0
   while (left > 0) {

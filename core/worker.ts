@@ -200,7 +200,7 @@ export class Worker {
       exclusiveHolders: await store.exclusiveHolders(),
       exclusiveLimit: this.#env.appSettings()['limits.exclusiveTickets'],
     }
-    const { by } = await this.#env.pauses.of(project)
+    const { by, wide } = await this.#env.pauses.of(project)
     const openTurns = new Set((await store.openTurns()).map((t) => t.ticketId))
     let started = 0
     const wanted = (ticket: ListedTicket): boolean => {
@@ -209,7 +209,7 @@ export class Worker {
       // A turn that is under way is seen to its end.
       return (by(ticket) === null || openTurn) && mayRun(ticket, { ...facts, openTurn })
     }
-    for await (const page of ticketPages(store, { status: DRIVEN_STATUSES }))
+    for await (const page of ticketPages(store, { status: DRIVEN_STATUSES, due: { at: facts.now, pause: wide } }))
       for (const ticket of page) {
         await this.#env.pauses.show(project, ticket, by(ticket))
         if (wanted(ticket) && (await this.#locked(ticket.id, () => this.#start(project, ticket.id)))) started += 1

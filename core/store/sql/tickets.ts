@@ -1,8 +1,8 @@
 /** Tickets before their start, and reading them. */
 import { fail } from '../../errors.ts'
 import { event } from '../../events/events.ts'
-import { FIRST_STATUS, type ListedTicket, type Ticket } from '../../ticket.ts'
-import type { NewTicket, TicketVerbs } from '../store.ts'
+import { CHANGES, FIRST_STATUS, type ListedTicket, type Ticket } from '../../ticket.ts'
+import type { NewTicket, TicketFilter, TicketVerbs } from '../store.ts'
 import { Batch, guardKnown, TICKET, type Context } from './batch.ts'
 import { encodeOrNull, toAttempt, toErrorRecord } from './decode.ts'
 import { LISTED, toListedTicket, toTicketRecord } from './decode-ticket.ts'
@@ -75,11 +75,16 @@ async function editTicket(context: Context, input: Parameters<Verbs['editTicket'
   return toTicketRecord(context, await batch.run(TICKET).commitRow('ticket'))
 }
 
-async function listTickets(context: Context, filter: NonNullable<Parameters<Verbs['listTickets']>[0]>): Promise<readonly ListedTicket[]> {
+const DUE = `(status = :running OR until <= :dueAt OR waiting_for = 'lease'
+  OR held_by IS NOT COALESCE(:pause, CASE WHEN paused THEN 'ticket' END)
+  OR id IN (SELECT ticket_id FROM turns WHERE receipt <> 'settled'))`
+
+async function listTickets(context: Context, { after, status, limit, due }: TicketFilter): Promise<readonly ListedTicket[]> {
+  const dueArgs = due && { running: CHANGES.start.to, dueAt: due.at, pause: due.pause }
   const rows = await context.database.all(
     `SELECT ${LISTED} FROM tickets WHERE number > :after AND deleted_at IS NULL AND (:statuses IS NULL OR status IN (SELECT value FROM json_each(:statuses)))
-     ORDER BY number LIMIT :limit`,
-    { after: filter.after ?? 0, statuses: encodeOrNull(filter.status), limit: filter.limit ?? -1 },
+       AND ${due ? DUE : '1'} ORDER BY number LIMIT :limit`,
+    { after: after ?? 0, statuses: encodeOrNull(status), limit: limit ?? -1, ...dueArgs },
   )
   return rows.map((row) => toListedTicket(context, row))
 }

@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert'
-import { CHANGES, isBlocked, isCanceled, isCompleted, isDraft, isRunning, isWaiting } from '../../../core/ticket.ts'
+import { CHANGES, DRIVEN_STATUSES, isBlocked, isCanceled, isCompleted, isDraft, isRunning, isWaiting } from '../../../core/ticket.ts'
+import type { PausedBy } from '../../../core/ticket.ts'
 import type { It } from '../../helpers/suite.ts'
 import { claim, codeOf, newTicket, ONE, start, startedWorld, type OpenHome } from './home.ts'
 
@@ -221,5 +222,27 @@ export function ticketSuite(it: It, open: OpenHome): void {
     )
     assert.is((await world.store.listTickets()).length, 4)
     assert.is(await world.store.getTicket('KEY-77'), null)
+  })
+
+  it('leaves out what has nothing to do: it waits, and its record names the pause that holds it', async () => {
+    await using world = await startedWorld(open)
+    const { store, fence, at } = world
+    const due = async (time: number, pause: PausedBy | null = null): Promise<readonly string[]> =>
+      (await store.listTickets({ status: DRIVEN_STATUSES, due: { at: time, pause } })).map((t) => t.id)
+    const [mine] = await due(at)
+    assert.is(mine, fence.ticketId, 'it runs')
+    await store.park(fence, { waitingFor: 'person', until: at + 10, at })
+    assert.equal([await due(at), await due(at + 10)], [[], [mine]], 'its time came')
+    assert.equal(await due(at, 'server'), [mine], 'its record does not name the pause yet')
+    await store.holdTicket({ ticketId: fence.ticketId, heldBy: 'server', at })
+    assert.equal([await due(at, 'server'), await due(at)], [[], [mine]], 'and is to be told of its end')
+    await store.holdTicket({ ticketId: fence.ticketId, heldBy: null, at })
+    await store.park(fence, { waitingFor: 'lease', until: null, at })
+    assert.equal(await due(at), [mine], 'somebody may have let go')
+    await store.wake(fence, { at })
+    await world.activeSession()
+    await world.openTurn()
+    await store.park(fence, { waitingFor: 'person', until: null, at })
+    assert.equal(await due(at), [mine], 'a turn is open')
   })
 }
