@@ -1,7 +1,7 @@
 /** Beads by dependency and priority, each verified by the server and committed alone. */
 import * as v from 'valibot'
 import { parse } from 'yaml'
-import { GiveUp, commitWork, hooksHold, slices, work } from '#plugins'
+import { GiveUp, commandFailure, commitWork, hooksHold, runProject, slices, work } from '#plugins'
 import type { ItemSeed, PhaseRun, Verification } from '#plugins'
 
 const CHECKS = ['tests', 'lint', 'typecheck', 'qualitative'] as const
@@ -63,13 +63,8 @@ export default work<BeadStatus>({
     if (value.bead_id !== item.id) return { ok: false, feedback: `You reported on the bead ${value.bead_id}; this one is ${item.id}.` }
     const hooks = await hooksHold(phase, `${name}:hooks`)
     if (!hooks.ok) return hooks
-    for (const [i, command] of commandsOf(item.data).entries()) {
-      const result = await phase.workspace.exec(`${name}:${i}`, { command })
-      if (result.exitCode === 0) continue
-      const end = result.timedOut ? 'ran into its time limit' : `ended with exit code ${result.exitCode}`
-      return { ok: false, feedback: `\`${command}\` ${end}:\n${result.output.slice(-4_000)}` }
-    }
-    return { ok: true }
+    const failure = commandFailure(await runProject(phase, { name, commands: commandsOf(item.data), since: item.startCommit }))
+    return failure === null ? { ok: true } : { ok: false, feedback: failure }
   },
   finalise: async (phase, { item, name }) => ({
     commit: await commitWork(phase, { name, message: `bead(${item.id}): ${item.title}`, declared: filesOf(item.data) }),

@@ -97,7 +97,12 @@ export const full: Pipeline = definePipeline({
       exclusive: true,
       next: { regenerate: planningExecutionSetup.id },
     },
-    { phase: preparingExecutionEnv.id, group: 'set-up', exclusive: true },
+    {
+      phase: preparingExecutionEnv.id,
+      group: 'set-up',
+      exclusive: true,
+      next: { evidence_changed: waitingExecutionSetupApproval.id },
+    },
     { phase: coding.id, group: 'execution', exclusive: true },
     { phase: runningFinalTest.id, group: 'execution', exclusive: true },
     { phase: generatingQaChecklist.id, group: 'manual test', exclusive: true, when: { setting: 'qa.manual' } },

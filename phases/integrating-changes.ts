@@ -4,8 +4,18 @@
  * tester, has seen as it is now.
  */
 import { parse } from 'yaml'
-import { GiveUp, HOOKS_HINT, auditCandidates, command, declaredFiles, hookFailure, hookSummary, hooksStop, nextRound } from '#plugins'
-import type { Json, Outcome, PhaseRun } from '#plugins'
+import {
+  GiveUp,
+  HOOKS_HINT,
+  auditCandidates,
+  command,
+  commandFailure,
+  declaredFiles,
+  hooksOverChange,
+  nextRound,
+  runProject,
+} from '#plugins'
+import type { Outcome, PhaseRun } from '#plugins'
 
 const REVERIFY = 'reverify'
 const HOOKS_FAILED = 'hooks_failed'
@@ -30,7 +40,7 @@ export default command({
       throw new GiveUp(`${ticket.baseBranch} moved on, and both sides changed ${conflicts.join(', ')}`, {
         hint: `Merge ${ticket.baseBranch} into ${ticket.branch} by hand, then Retry.`,
       })
-    const failure = moved ? await provedAgain(phase) : null
+    const failure = moved ? await provedAgain(phase, 'again') : null
     if (failure !== null) return testAgain(phase, `${ticket.baseBranch} moved on. With it merged, ${failure}`)
     if (moved && (await testedByHand(phase)))
       return testAgain(phase, `${ticket.baseBranch} moved on: what a person tested is another tree by now.`)
@@ -39,9 +49,12 @@ export default command({
     const audit = await auditCandidates(phase, files, await declaredFiles(phase))
     const message = `${ticket.id}: ${ticket.title}`
     const squashed = await phase.workspace.squash('squash', { message, without: audit.without })
-    const hooks = await hooksOver(phase, { message, base: squashed.base, commit: squashed.commit })
-    if (hooks.end !== null) return hooks.end
-    const commit = hooks.commit ?? squashed.commit
+    const hooks = await hooksOverChange(phase, { message, ...squashed, prove: () => provedAgain(phase, 'hooked') })
+    if (hooks.failure !== null) {
+      const hopeless = hooks.ownMessage || phase.visits > MOST_ROUNDS
+      return hopeless ? { outcome: HOOKS_FAILED, reason: hooks.failure, hint: HOOKS_HINT } : testAgain(phase, hooks.failure)
+    }
+    const { commit } = hooks
     // What goes on from here has this content: a later visit compares with it.
     await phase.save('tested_commit', { commit })
     const { stat } = await phase.workspace.diff('diff', { from: squashed.base, to: commit, maxChars: 20_000 })
@@ -54,44 +67,11 @@ export default command({
   },
 })
 
-interface Hooked {
-  readonly end: Outcome<Json> | null
-  readonly summary: Json
-  /** The change with what the hooks made of it; null when they changed nothing that counts. */
-  readonly commit: string | null
-}
-
-/** The repository's own hooks over the one commit. What fails is told, or sent back, or stops, as the project says. */
-async function hooksOver(
-  phase: PhaseRun<Json>,
-  { message, base, commit }: { message: string; base: string; commit: string },
-): Promise<Hooked> {
-  const check = await phase.workspace.hooks('hooks', { stage: 'commit', message, since: base })
-  const kept = check.passed && check.policy !== 'report'
-  if (check.changed.length > 0 && !kept) await phase.workspace.reset('hooks:reset', commit)
-  const summary = hookSummary(check)
-  if (hooksStop(check)) {
-    const reason = hookFailure(check) ?? ''
-    // A message is LoopTroop's own, and a hook that failed so often is no matter of one more try.
-    const hopeless = check.ran.some((one) => one.hook === 'commit-msg' && one.exitCode !== 0) || phase.visits > MOST_ROUNDS
-    return { end: hopeless ? { outcome: HOOKS_FAILED, reason, hint: HOOKS_HINT } : await testAgain(phase, reason), summary, commit: null }
-  }
-  if (check.changed.length === 0 || !kept) return { end: null, summary, commit: null }
-  const failure = await provedAgain(phase)
-  if (failure !== null)
-    return { end: await testAgain(phase, `The git hooks changed ${check.changed.join(', ')}. ${failure}`), summary, commit: null }
-  await phase.workspace.commit('hooks:commit', { message: 'What the git hooks changed', paths: check.changed })
-  return { end: null, summary, commit: (await phase.workspace.squash('hooks:squash', { message })).commit }
-}
-
 /** What failed, in words; null when all that proved the change proves it still. */
-async function provedAgain(phase: PhaseRun): Promise<string | null> {
+async function provedAgain(phase: PhaseRun, name: string): Promise<string | null> {
   const report = parse((await phase.read('final_test_report'))?.content ?? '') as { commands?: readonly { command: string }[] } | null
-  for (const [i, { command: line }] of (report?.commands ?? []).entries()) {
-    const result = await phase.workspace.exec(`again:${i}`, { command: line })
-    if (result.exitCode !== 0) return `\`${line}\` ended with ${result.exitCode}:\n${result.output.slice(-4_000)}`
-  }
-  return null
+  const commands = (report?.commands ?? []).map(({ command: line }) => line)
+  return commandFailure(await runProject(phase, { name, commands, since: phase.ticket.baseCommit }))
 }
 
 async function testAgain<T>(phase: PhaseRun<T>, reason: string): Promise<Outcome<T>> {

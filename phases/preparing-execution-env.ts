@@ -1,8 +1,8 @@
 /** The approved set-up is carried out; that it holds is shown by the server's own probes, and by a tree without changes. */
 import * as v from 'valibot'
 import { parse } from 'yaml'
-import { SetupPlan, slices, work } from '#plugins'
-import type { PhaseRun, Verification } from '#plugins'
+import { SetupPlan, commandFailure, hookFailure, hooksStop, inEnvironment, inputsChanged, slices, work } from '#plugins'
+import type { ExecResult, PhasePlugin, PhaseRun, Verification } from '#plugins'
 
 const Result = v.object({
   status: v.picklist(['ready', 'blocked']),
@@ -11,15 +11,16 @@ const Result = v.object({
 })
 type Result = v.InferOutput<typeof Result>
 type Plan = v.InferOutput<typeof SetupPlan>
+const EVIDENCE_CHANGED = 'evidence_changed'
 
-export default work<Result>({
+const preparing = work<Result>({
   id: 'PREPARING_EXECUTION_ENV',
   label: 'Preparing the worktree',
   prompt: {
     role: 'You prepare a worktree for others, exactly as it was approved.',
     task: 'Carry out the approved set-up plan in this worktree.',
     steps: [
-      'Do the steps in order; run the probes yourself and mend what fails, with at least two different approaches before you give up.',
+      'The inputs of the plan are copied already. Do the steps in order; run the probes yourself and mend what fails, with at least two different approaches before you give up.',
       'Change no file that git tracks and leave no new file that git does not ignore.',
       'Report `ready` when the probes pass, or `blocked` with what is missing.',
     ],
@@ -36,16 +37,22 @@ export default work<Result>({
     const data = { plan: (await phase.read('execution_setup_plan'))?.sha256 ?? null }
     return [{ id: '@set-up', title: `Set-up of ${phase.ticket.id}`, priority: 1, blockedBy: [], data }]
   },
+  async prepare(phase, { name }) {
+    const paths = (await planOf(phase)).workspace_inputs.map(({ path }) => path)
+    if (paths.length > 0) await phase.workspace.inputs(`${name}:inputs`, paths, { bring: true })
+  },
   async verify(phase, { value, name }): Promise<Verification> {
     if (value.status === 'blocked') return { ok: false, feedback: `You reported blocked: ${value.summary}` }
-    const { probes, receipts } = await probe(phase, name)
-    const failed = receipts.find((r) => r.exitCode !== 0)
-    if (failed) return { ok: false, feedback: `\`${failed.command}\` ended with ${failed.exitCode}:\n${failed.output.slice(-4_000)}` }
+    const plan = await planOf(phase)
+    const receipts = await probe(phase, plan, name)
+    const failure = commandFailure(receipts) ?? (await hooksRun(phase, name))
+    if (failure !== null) return { ok: false, feedback: failure }
     const changed = await phase.workspace.changed(`${name}:changed`)
     if (changed.length > 0) return { ok: false, feedback: `The set-up changed what would be committed: ${changed.join(', ')}. Undo it.` }
-    const plan = await planOf(phase)
+    const { lock_files } = await phase.workspace.survey(`${name}:survey`)
     await phase.save('execution_setup_profile', {
-      ...{ summary: value.summary, tools: value.tools, project_commands: plan.project_commands, probes },
+      ...{ summary: value.summary, tools: value.tools, environment: plan.environment, project_commands: plan.project_commands },
+      ...{ probes: plan.probes, inputs: plan.workspace_inputs, lock_files: lock_files.map(({ path }) => path) },
       receipts: receipts.map(({ command, exitCode, durationMs }) => ({ command, exitCode, durationMs })),
     })
     return { ok: true }
@@ -53,14 +60,40 @@ export default work<Result>({
   finalise: () => Promise.resolve({}),
 })
 
-async function probe(
-  phase: PhaseRun,
-  name: string,
-): Promise<{ probes: Plan['probes']; receipts: Awaited<ReturnType<PhaseRun['workspace']['exec']>>[] }> {
-  const { probes } = await planOf(phase)
-  const receipts = []
-  for (const { id, command } of probes) receipts.push(await phase.workspace.exec(`${name}:${id}`, { command }))
-  return { probes, receipts }
+/** What is copied must be what the person saw when they approved it. */
+export default {
+  ...preparing,
+  outcomes: ['done', 'exhausted', EVIDENCE_CHANGED],
+  async run(phase) {
+    const { workspace_inputs: inputs } = await planOf(phase)
+    if (
+      await inputsChanged(
+        phase,
+        inputs.map(({ path }) => path),
+      )
+    )
+      return phase.done(undefined, EVIDENCE_CHANGED)
+    return preparing.run?.(phase) ?? phase.default()
+  },
+} satisfies PhasePlugin<Result>
+
+/** In the environment of the plan, beginning with nothing at all: it has to hold by itself. */
+async function probe(phase: PhaseRun, { probes, environment }: Plan, name: string): Promise<readonly ExecResult[]> {
+  const receipts: ExecResult[] = []
+  for (const { id, command } of [{ id: 'environment', command: 'true' }, ...probes]) {
+    const result = await phase.workspace.exec(`${name}:${id}`, { command: inEnvironment(environment, command) })
+    receipts.push({ ...result, command })
+    if (result.exitCode !== 0) break
+  }
+  return receipts
+}
+
+/** Where the project's git hooks have to pass, they have to run here: an empty change is theirs to let through. */
+async function hooksRun(phase: PhaseRun, name: string): Promise<string | null> {
+  const policy = phase.settings['git.hooks']
+  if (policy !== 'require' && policy !== 'run') return null
+  const check = await phase.workspace.hooks(`${name}:hooks`, { stage: 'commit' })
+  return hooksStop(check) ? hookFailure(check) : null
 }
 
 async function planOf(phase: PhaseRun): Promise<Plan> {

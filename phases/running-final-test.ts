@@ -1,8 +1,8 @@
 /** The whole change once more: the model names the commands that prove the ticket, the server runs them. */
 import * as v from 'valibot'
 import { parse } from 'yaml'
-import { commitWork, hooksHold, isDeclared, isLeftover, slices, work } from '#plugins'
-import type { ExecResult, PhaseRun, Verification } from '#plugins'
+import { commitWork, hooksHold, isDeclared, isLeftover, runProject, slices, work } from '#plugins'
+import type { PhaseRun, Verification } from '#plugins'
 
 const FinalTest = v.object({
   commands: v.pipe(v.array(v.pipe(v.string(), v.trim(), v.minLength(1))), v.minLength(1), v.maxLength(20)),
@@ -55,15 +55,10 @@ export default work<FinalTest>({
     const data = { ...(reason === null ? {} : { reason }), ...(plan === null ? {} : { plan }) }
     return [{ id, title: `Final test of ${phase.ticket.id}`, priority: 1, blockedBy: [], data }]
   },
-  async verify(phase, { value, name }) {
+  async verify(phase, { item, value, name }) {
     const hooks = await hooksHold(phase, `${name}:hooks`)
     if (!hooks.ok) return hooks
-    const results: ExecResult[] = []
-    for (const [i, command] of value.commands.entries()) {
-      const result = await phase.workspace.exec(`${name}:${i}`, { command })
-      results.push(result)
-      if (result.exitCode !== 0) break
-    }
+    const results = await runProject(phase, { name, commands: value.commands, since: item.startCommit })
     const failed = results.find((r) => r.exitCode !== 0)
     const commands = results.map(({ command, exitCode, durationMs, output }) => ({
       command,

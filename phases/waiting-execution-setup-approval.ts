@@ -7,6 +7,7 @@ export default gate({
   kind: 'document',
   title: 'Approve the set-up',
   artifact: 'execution_setup_plan',
+  beside: ['workspace_survey', 'workspace_inputs'],
   actions: [APPROVE, EDIT, { id: 'regenerate', label: 'Plan it anew' }],
   onDecision: keepComment('execution_setup_feedback'),
 })

@@ -10,6 +10,8 @@ import type { Place } from './worktree-place.ts'
 export interface FoundHook {
   readonly name: string
   readonly file: string
+  /** Without the path of this machine where it can be: from the worktree, or in `.git`. */
+  readonly shown: string
   /** The tool that installed it. */
   readonly manager: string | null
   /** Why it is not run, whatever the policy; null when it can. */
@@ -43,36 +45,39 @@ const CONFIGURED: Readonly<Record<string, string>> = {
   '.overcommit.yml': 'overcommit',
 }
 
-export async function findHooks(place: Place): Promise<FoundHooks> {
-  const { folder, inside } = await hookFolder(place)
+/** `since`: what the hooks themselves are compared with, so that none runs which the ticket changed. */
+export async function findHooks(place: Place, since = place.baseCommit): Promise<FoundHooks> {
+  const { folder, shown, inside } = await hookFolder(place)
   const names = await readdir(folder).catch((): string[] => [])
-  const altered = inside !== null && (await changedSince(place, inside))
+  const altered = inside !== null && (await changedSince(place, { since, folder: inside }))
   const found = KNOWN.filter((name) => names.includes(name))
-  const hooks = await Promise.all(found.map((name) => look(path.join(folder, name), { name, altered })))
-  return { hooks, hints: await hintsOf(place, { folder, there: names.length > 0, active: hooks.some((hook) => hook.whyNot === null) }) }
+  const hooks = await Promise.all(found.map((name) => look(path.join(folder, name), { name, shown: `${shown}/${name}`, altered })))
+  const active = hooks.some((hook) => hook.whyNot === null)
+  return { hooks, hints: await hintsOf(place, { folder: shown, there: names.length > 0, active }) }
 }
 
 /** As git itself finds it. A relative `core.hooksPath` is meant from the top of the worktree. */
-async function hookFolder(place: Place): Promise<{ folder: string; inside: string | null }> {
+async function hookFolder(place: Place): Promise<{ folder: string; shown: string; inside: string | null }> {
   const { code, stdout } = await place.git(['config', '--show-scope', '--type=path', '--get-all', 'core.hooksPath'], { codes: [0, 1] })
   const lines = code === 0 ? stdout.split('\n').filter((line) => line !== '' && !line.startsWith('command\t')) : []
   const configured = lines.at(-1)?.split('\t').slice(1).join('\t')
-  if (configured === undefined) return { folder: path.resolve(place.gitDir, '../../hooks'), inside: null }
+  if (configured === undefined) return { folder: path.resolve(place.gitDir, '../../hooks'), shown: '.git/hooks', inside: null }
   const folder = path.resolve(place.path, configured)
   const relative = path.relative(place.path, folder)
-  return { folder, inside: relative.startsWith('..') || path.isAbsolute(relative) ? null : (relative.split(path.sep)[0] ?? null) }
+  const outside = relative.startsWith('..') || path.isAbsolute(relative)
+  return { folder, shown: outside ? configured : relative, inside: outside ? null : (relative.split(path.sep)[0] ?? null) }
 }
 
 /** The ticket itself changed what would be run: nobody has agreed to that yet. */
-async function changedSince(place: Place, folder: string): Promise<boolean> {
-  const { code } = await place.git(['diff', '--quiet', '--no-ext-diff', place.baseCommit, '--', folder], { codes: [0, 1] })
+async function changedSince(place: Place, { since, folder }: { since: string; folder: string }): Promise<boolean> {
+  const { code } = await place.git(['diff', '--quiet', '--no-ext-diff', since, '--', folder], { codes: [0, 1] })
   return code === 1
 }
 
-async function look(file: string, { name, altered }: { name: string; altered: boolean }): Promise<FoundHook> {
+async function look(file: string, { name, shown, altered }: { name: string; shown: string; altered: boolean }): Promise<FoundHook> {
   const text = (await stat(file)).isFile() ? (await readFile(file, 'utf8')).slice(0, 4_000) : ''
   const manager = MANAGERS.find(([, mark]) => mark.test(text) || mark.test(file))?.[0] ?? null
-  return { name, file, manager, whyNot: whyNot({ name, altered, executable: isExecutable(file) }) }
+  return { name, file, shown, manager, whyNot: whyNot({ name, altered, executable: isExecutable(file) }) }
 }
 
 function whyNot({ name, altered, executable }: { name: string; altered: boolean; executable: boolean }): string | null {

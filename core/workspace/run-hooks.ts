@@ -28,7 +28,7 @@ export async function checkHooks(place: Place, request: HookRequest): Promise<Ho
   const { policy, stage } = request
   // Without a message there is nothing to ask about one.
   const wanted: readonly string[] = STAGES[stage].filter((name) => name !== 'commit-msg' || request.message !== undefined)
-  const found = (await findHooks(place)).hooks.filter((hook) => wanted.includes(hook.name))
+  const found = (await findHooks(place, request.since)).hooks.filter((hook) => wanted.includes(hook.name))
   const why = (hook: FoundHook): string | null => hook.whyNot ?? (policy === 'skip' ? 'git.hooks is skip' : null)
   const left = found.flatMap((hook) => (why(hook) === null ? [] : [{ hook: hook.name, why: why(hook) ?? '' }]))
   const runnable = found.filter((hook) => why(hook) === null).toSorted((a, b) => wanted.indexOf(a.name) - wanted.indexOf(b.name))

@@ -56,7 +56,7 @@ export async function surveyOf(place: Place, { repoPath, policy }: { repoPath: s
     lock_files: await Promise.all(locks.map(async (name) => ({ path: name, sha256: await hashOf(path.join(place.path, name)) }))),
     tools: await Promise.all(tools.map(async (name) => ({ name, version: await versionOf(place, name) }))),
     ignored: await ignoredIn(repoPath, names),
-    hooks: { policy, found: hooks.map(({ name, file, manager, whyNot }) => ({ name, path: file, manager, why_not: whyNot })), hints },
+    hooks: { policy, found: hooks.map(({ name, shown, manager, whyNot }) => ({ name, path: shown, manager, why_not: whyNot })), hints },
   }
 }
 

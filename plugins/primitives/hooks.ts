@@ -27,3 +27,35 @@ export const hookSummary = (check: HookCheck): Json => ({
   failure: hookFailure(check),
 })
 export const HOOKS_HINT = 'Mend what the hook says and Retry; or set git.hooks to report, then hooks are told but stop nothing.'
+
+export interface HookedChange {
+  /** Why the change cannot go on as it is; null when it can. */
+  readonly failure: string | null
+  /** It failed on the message, which is LoopTroop's: no model can mend that. */
+  readonly ownMessage: boolean
+  readonly summary: Json
+  /** The change, with what the hooks made of it where that counts. */
+  readonly commit: string
+}
+interface Change {
+  readonly message: string
+  readonly base: string
+  readonly commit: string
+  /** Runs what proves the change; what failed, in words. */
+  prove(): Promise<string | null>
+}
+
+/** Over the one commit of a change. What a hook changes belongs to it where hooks have to pass, and is proven; elsewhere it is taken back. */
+export async function hooksOverChange(phase: PhaseRun, change: Change): Promise<HookedChange> {
+  const { message, base, commit } = change
+  const check = await phase.workspace.hooks('hooks', { stage: 'commit', message, since: base })
+  const kept = check.passed && check.policy !== 'report'
+  if (check.changed.length > 0 && !kept) await phase.workspace.reset('hooks:reset', commit)
+  const ownMessage = check.ran.some((one) => one.hook === 'commit-msg' && one.exitCode !== 0)
+  const end = { failure: hooksStop(check) ? hookFailure(check) : null, ownMessage, summary: hookSummary(check), commit }
+  if (check.changed.length === 0 || !kept) return end
+  const failure = await change.prove()
+  if (failure !== null) return { ...end, failure: `The git hooks changed ${check.changed.join(', ')}. ${failure}` }
+  await phase.workspace.commit('hooks:commit', { message: 'What the git hooks changed', paths: check.changed })
+  return { ...end, commit: (await phase.workspace.squash('hooks:squash', { message })).commit }
+}

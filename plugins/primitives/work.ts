@@ -9,6 +9,7 @@ import type { PhaseDefinition } from '../define.ts'
 import { GiveUp, PromptFailed } from '../errors.ts'
 import { CUT_OFF } from './again.ts'
 import { nextItem } from './next-item.ts'
+import { tell } from './tell.ts'
 
 export interface ItemSeed {
   readonly id: string
@@ -23,6 +24,8 @@ export interface WorkPhase<Out> extends Omit<PhaseDefinition<Out>, 'outcomes' | 
   readonly output: OutputSpec<Out>
   /** What there is to do. An item whose `data` is another one than before is done anew; any other stays as far as it is. */
   items(phase: PhaseRun): Promise<readonly ItemSeed[]>
+  /** Before each iteration, when the tree is back at where the item began. */
+  prepare?(phase: PhaseRun, work: Pick<Worked<Out>, 'item' | 'name'>): Promise<void>
   /** Runs what proves the work; `name` is unique in the attempt and prefixes the names of its verbs. */
   verify(phase: PhaseRun, work: Worked<Out>): Promise<Verification>
   /** Makes it last: commit, report. Its result is kept as the item's commit. */
@@ -88,6 +91,7 @@ async function workItem<Out>(phase: PhaseRun, definition: WorkPhase<Out>, item: 
     current = await put(phase, current, { state: 'in_progress', startCommit })
     const name = `${item.id}:${current.iteration}`
     await phase.workspace.reset(`${name}:reset`, startCommit)
+    await definition.prepare?.(phase, { item: current, name })
     const end = await iterate(phase, definition, { item: current, name })
     if (end.ok) {
       const { commit } = await definition.finalise(phase, { item: current, value: end.value, name })
@@ -95,6 +99,7 @@ async function workItem<Out>(phase: PhaseRun, definition: WorkPhase<Out>, item: 
       return
     }
     if (!end.cutOff || rounds > MAX_CUT_OFF) tries += 1
+    await tell(phase, [`${current.id}, try ${current.iteration} ${end.cutOff ? 'was cut off' : 'failed'}: ${firstLineOf(end.feedback)}`])
     const note: Note = {
       kind: 'failure',
       at: await phase.now(`${name}:failed-at`),
@@ -110,6 +115,8 @@ async function workItem<Out>(phase: PhaseRun, definition: WorkPhase<Out>, item: 
     }
   }
 }
+
+const firstLineOf = (text: string): string => text.trim().split('\n').slice(0, 2).join(' ')
 
 async function put(phase: PhaseRun, item: Item, patch: ItemPatch & Partial<Item>): Promise<Item> {
   await phase.items.put(item.id, patch)
