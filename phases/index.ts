@@ -61,7 +61,7 @@ export const quick: Pipeline = definePipeline({
   rows: [
     { phase: scanningRelevantFiles.id, group: 'planning' },
     { phase: planningBeads.id, group: 'planning' },
-    { phase: waitingBeadsApproval.id, group: 'planning', next: { request_changes: planningBeads.id } },
+    { phase: waitingBeadsApproval.id, group: 'planning', next: { request_changes: planningBeads.id, fix_gaps: planningBeads.id } },
     { phase: coding.id, group: 'execution', exclusive: true },
     { phase: runningFinalTest.id, group: 'execution', exclusive: true },
     { phase: integratingChanges.id, group: 'delivery', exclusive: true, next: { reverify: runningFinalTest.id } },
@@ -88,7 +88,11 @@ export const full: Pipeline = definePipeline({
     { phase: draftingBeads.id, group: 'planning' },
     { phase: verifyingBeadsCoverage.id, group: 'planning' },
     { phase: expandingBeads.id, group: 'planning' },
-    { phase: waitingBeadsApproval.id, group: 'planning', next: { request_changes: verifyingBeadsCoverage.id } },
+    {
+      phase: waitingBeadsApproval.id,
+      group: 'planning',
+      next: { fix_gaps: verifyingBeadsCoverage.id, request_changes: verifyingBeadsCoverage.id },
+    },
     { phase: preFlightCheck.id, group: 'set-up', exclusive: true },
     { phase: planningExecutionSetup.id, group: 'set-up', exclusive: true },
     {

@@ -17,7 +17,7 @@ import { decide, terminalAsk } from './demo/decide.ts'
 import { createDisplay } from './demo/display.ts'
 import type { Display } from './demo/display.ts'
 import { addForge } from './demo/full-stage.ts'
-import { fullScript } from './demo/full-script.ts'
+import { shownScript } from './demo/full-script.ts'
 import { demoScript } from './demo/model-script.ts'
 import { USAGE, readOptions } from './demo/options.ts'
 import type { DemoOptions } from './demo/options.ts'
@@ -79,7 +79,7 @@ async function prepare(options: DemoOptions, undo: (() => Promise<unknown> | voi
   await makeSample(repo)
   const full = pipeline === 'full'
   if (full) undo.push((await addForge(repo, folder)).undo)
-  const scripted = await startScriptedModel({ script: full ? fullScript : demoScript })
+  const scripted = await startScriptedModel({ script: full ? shownScript : demoScript })
   undo.push(() => scripted.close())
   const managed = { isolateHome: path.join(folder, 'home'), extraConfig: scriptedProvider(scripted.url) }
   return {

@@ -1,6 +1,8 @@
 /** Commands for what waits for a person. */
 import type { Command } from 'commander'
 import type { InboxView, QuestionView } from '#core'
+import { parse } from 'yaml'
+import { fillIn, isForm } from '../demo/forms.ts'
 import { UsageError, withSession, type Session } from './session.ts'
 
 type Questions = QuestionView['questions']
@@ -28,7 +30,7 @@ export function peopleCommands(program: Command): void {
     .command('approve <ticket>')
     .description('decide a gate: approve what it shows, or take another of its actions')
     .option('--gate <id>', 'which one; not needed when there is one only')
-    .option('--action <name>', 'such as request_changes', 'approve')
+    .option('--action <name>', 'such as request_changes; default: approve, or to fill in what the gate asks')
     .option('--payload <json>', 'what the action takes, as JSON')
     .option('--yes', 'do not show and ask first')
     .action((ticketId: string, options: GateOptions) => withSession(program.opts(), (session) => decide(session, ticketId, options)))
@@ -36,8 +38,26 @@ export function peopleCommands(program: Command): void {
 
 const questionsOf = (payload: InboxView['payload']): Questions => (payload as { questions?: Questions } | null)?.questions ?? []
 
+/** What a questionnaire or a checklist asks, by its ids: they name the answers. */
+function formOf(payload: InboxView['payload']): readonly Pick<Questions[number], 'question' | 'options'>[] {
+  const { form } = (payload ?? {}) as { form?: { questions?: readonly FormItem[] } }
+  return (form?.questions ?? []).map(({ id, question, title, actions = [], expected_result: expected, options = [] }) => ({
+    question: `${id}: ${question ?? [title, ...actions].join(' ')}${expected === undefined ? '' : ` → ${expected}`}`,
+    options: options.map((option) => ({ label: `${option.id}: ${option.label}`, description: '' })),
+  }))
+}
+interface FormItem {
+  readonly id: string
+  readonly question?: string
+  readonly title?: string
+  readonly actions?: readonly string[]
+  readonly expected_result?: string
+  readonly options?: readonly { readonly id: string; readonly label: string }[]
+}
+
 function described({ id, kind, ticketId, actions, payload, deadline }: InboxView): readonly string[] {
-  const questions = questionsOf(payload).flatMap(({ question, options }) => [
+  const asked = [...questionsOf(payload), ...formOf(payload)]
+  const questions = asked.flatMap(({ question, options }) => [
     `    ${question}`,
     ...options.map(({ label, description }) => `      - ${label}${description === '' ? '' : `: ${description}`}`),
   ])
@@ -105,27 +125,67 @@ async function answersTo(session: Session, questions: Questions, given: readonly
 
 interface GateOptions {
   readonly gate?: string
-  readonly action: string
+  readonly action?: string
   readonly payload?: string
   readonly yes?: boolean
 }
 
-async function decide(session: Session, ticketId: string, { gate, action, payload, yes }: GateOptions): Promise<void> {
+interface Shown {
+  readonly form?: { readonly kind: string; readonly title: string; readonly beside?: readonly string[] } | undefined
+  readonly artifact?: { readonly kind: string; readonly sha256: string } | null
+}
+
+async function decide(session: Session, ticketId: string, options: GateOptions): Promise<void> {
   const { client, print, interactive } = session
-  const entry = await oneOf(session, ticketId, { kinds: ['gate'], id: gate })
-  const { artifact = null } = (entry.payload ?? {}) as { artifact?: { kind: string; sha256: string } | null }
-  const shown = artifact && interactive && yes !== true ? await client.tickets.artifact.query({ ticketId, kind: artifact.kind }) : null
-  if (interactive && yes !== true) {
-    if (shown) process.stdout.write(`${shown.content}\n\n`)
-    if (!/^y(es)?$/i.test(await session.ask(`${action}? [y/N] `))) throw new UsageError('Nothing was decided.')
+  const entry = await oneOf(session, ticketId, { kinds: ['gate'], id: options.gate })
+  const { artifact = null, form } = (entry.payload ?? {}) as Shown
+  const plain = options.action === undefined && options.payload === undefined
+  if (interactive && plain && form !== undefined && isForm(form.kind)) {
+    const person = { client, ticketId, display: { line: (text = ''): void => void process.stdout.write(`${text}\n`) }, ask: session.ask }
+    return fillIn(person, { gateId: entry.id, kind: form.kind, title: form.title })
   }
-  // The hash that the gate was opened with, or of what was just shown: another one by now is refused.
-  const expectedContentSha256 = shown?.contentSha256 ?? artifact?.sha256
+  const looks = interactive && options.yes !== true
+  const seen = looks ? await show(session, ticketId, { artifact, form }) : null
+  const action = options.action ?? (await usualAction(session, entry.actions))
+  if (looks) await confirm(session, action)
   const ticket = await client.gates.submit.mutate({
-    ...{ ticketId, gateId: entry.id, action, actionId: `cli-${entry.id}-${action}`, expectedContentSha256 },
-    ...(payload === undefined ? {} : { payload: parsed(payload) }),
+    // The hash that the gate was opened with, or of what was just shown: another one by now is refused.
+    ...{ ticketId, gateId: entry.id, action, actionId: `cli-${entry.id}-${action}`, expectedContentSha256: seen ?? artifact?.sha256 },
+    ...(options.payload === undefined ? {} : { payload: parsed(options.payload) }),
   })
   print(ticket, () => `${ticketId}: ${action} is taken`)
+}
+
+async function confirm({ ask }: Session, action: string): Promise<void> {
+  if (!/^y(es)?$/i.test(await ask(`${action}? [y/N] `))) throw new UsageError('Nothing was decided.')
+}
+
+/** The hash of what was shown. */
+async function show(session: Session, ticketId: string, { artifact, form }: Shown): Promise<string | null> {
+  const shown = artifact ? await session.client.tickets.artifact.query({ ticketId, kind: artifact.kind }) : null
+  const beside = await besideIt(session, ticketId, form?.beside ?? [])
+  process.stdout.write([...(shown ? [shown.content, ''] : []), ...beside].map((line) => `${line}\n`).join(''))
+  return shown?.contentSha256 ?? null
+}
+
+async function usualAction({ interactive, ask }: Session, actions: readonly string[]): Promise<string> {
+  if (actions.includes('approve')) return 'approve'
+  const chosen = interactive ? await ask(`Which: ${actions.join(', ')}? `) : ''
+  if (!actions.includes(chosen)) throw new UsageError(`Name one with --action: ${actions.join(', ')}`)
+  return chosen
+}
+
+/** What was left open, and where a council was not whole: in the person's eyes before the decision. */
+async function besideIt({ client }: Session, ticketId: string, kinds: readonly string[]): Promise<readonly string[]> {
+  const there = new Set((await client.tickets.artifacts.query({ ticketId })).map((artifact) => artifact.kind))
+  const lines: string[] = []
+  for (const kind of kinds.filter((name) => there.has(name))) {
+    const { content } = await client.tickets.artifact.query({ ticketId, kind })
+    const { gaps = [], degraded = [], not_tried: untried = [] } = (parse(content) ?? {}) as Readonly<Record<string, readonly string[]>>
+    lines.push(...gaps.map((gap) => `left open: ${gap}`), ...degraded.map((what) => `degraded: ${what}`))
+    lines.push(...untried.map((story) => `not tried by hand: ${story}`), `see also: looptroop artifact ${ticketId} ${kind}`)
+  }
+  return lines
 }
 
 function parsed(text: string): never {

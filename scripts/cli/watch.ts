@@ -1,7 +1,8 @@
 /** `looptroop watch`: a ticket as it goes on, readable, across cuts and restarts of the server; with --json one event a line. */
 import type { Command } from 'commander'
 import { spentInWords, TICKET_STATUSES, type DurableEvent } from '#core'
-import type { WatchedPart, WatchedTicket } from '#router'
+import { applyBatch, emptyView, type WatchedPart, type WatchedTicket } from '#router'
+import { Narrator, promptInWords } from '../narrator.ts'
 import { EXIT, withSession, type Session } from './session.ts'
 
 const [, , , blocked, completed, canceled] = TICKET_STATUSES
@@ -59,49 +60,65 @@ async function printEvents(session: Session, ticketId: string, options: WatchOpt
   })
 }
 
+/** Event by event, so that a replay reads as it happened; texts as they grow. */
 async function printViews(session: Session, ticketId: string, options: WatchOptions): Promise<number> {
   const today = await lastSeq(session, ticketId)
   const pen = new Pen(options.reasoning === true)
-  for await (const view of session.client.watch(ticketId)) {
-    pen.draw(view)
-    const seq = Number(view.id?.split('.').at(-1))
-    const end = view.deleted ? EXIT.notFound : seq >= today ? endOf(view.status, options) : undefined
-    if (end === undefined) continue
-    pen.end(view)
-    return end
-  }
-  return EXIT.done
+  let view = emptyView(ticketId)
+  return new Promise<number>((resolve, reject) => {
+    const onData = (id: string, { events, live }: Told): void => {
+      if (live.some((one) => one.type === 'gap')) view = emptyView(ticketId)
+      for (const event of events) {
+        view = applyBatch(view, { id: event.id, events: [event], live: [] })
+        pen.event(event, view)
+      }
+      const growing = live.filter((one) => one.type !== 'gap')
+      view = applyBatch(view, { id, events: [], live: growing })
+      for (const one of growing) pen.turn(view, one.turnId)
+      const seq = events.at(-1)?.seq ?? 0
+      const end = view.deleted ? EXIT.notFound : seq >= today ? endOf(view.status, options) : undefined
+      if (end === undefined) return
+      subscription.unsubscribe()
+      pen.end(view)
+      resolve(end)
+    }
+    const subscription = session.client.events.onTicket.subscribe(
+      { ticketId },
+      { onData: ({ id, data }) => onData(id, data as unknown as Told), onError: reject },
+    )
+  })
 }
+type Told = Omit<Parameters<typeof applyBatch>[1], 'id'>
 
-/** Prints what is new in each view: whole lines, and texts as they grow. */
+/** Prints what is new: whole lines, and texts as they grow. */
 class Pen {
   readonly #reasoning: boolean
   readonly #said = new Set<string>()
   readonly #written = new Map<string, number>()
+  readonly #narrator = new Narrator({ bold: (text) => text, dim: (text) => text })
   #writing: string | null = null
-  #paused: WatchedTicket['paused'] = null
 
   constructor(reasoning: boolean) {
     this.#reasoning = reasoning
   }
 
-  draw(view: WatchedTicket): void {
-    this.#once(`title:${view.title}`, `${view.ticketId}  ${view.title}`)
-    if (view.paused !== this.#paused)
-      this.#say(view.paused === null ? '   resumed' : `   paused (${view.paused}): nothing new begins until it is resumed`)
-    this.#paused = view.paused
-    for (const turn of view.turns) {
-      const label = view.phases.find((row) => row.phase === turn.phase)?.label ?? turn.phase
-      this.#once(`turn:${turn.turnId}`, `\n── ${label} · ${turn.prompt} · ${turn.model ?? ''}`)
-      for (const part of turn.parts) this.#part(part)
-      if (turn.note !== null) this.#once(`note:${turn.turnId}:${turn.note}`, `   … ${turn.note}`)
-    }
-    for (const { id, title, state } of view.beads) this.#once(`bead:${id}:${state}`, `   bead ${id} ${state}: ${title}`)
-    for (const { kind, revision } of view.artifacts) this.#once(`artifact:${kind}:${revision}`, `   saved ${kind} (revision ${revision})`)
-    for (const { id, kind } of view.waiting) {
-      const how = kind === 'gate' ? `looptroop approve ${view.ticketId}` : `looptroop answer ${view.ticketId}`
-      this.#once(`waiting:${id}`, `   waits for you: ${kind} ${id} → ${how}`)
-    }
+  event(event: DurableEvent, view: WatchedTicket): void {
+    if (event.type === 'ticket.created') this.#say(`${view.ticketId}  ${event.data.title}`)
+    if (event.type === 'ticket.paused') this.#say(`   paused (${event.data.by}): nothing new begins until it is resumed`)
+    if (event.type === 'ticket.resumed') this.#say('   resumed')
+    for (const line of this.#narrator.lines(event)) this.#say(line)
+    if (event.type === 'gate.opened') this.#say(`    waits for you: gate ${event.data.gateId} → looptroop approve ${view.ticketId}`)
+    if (event.type === 'question.asked' || event.type === 'permission.asked')
+      this.#say(`    waits for you: ${event.type.split('.')[0]} ${event.data.requestId} → looptroop answer ${view.ticketId}`)
+    if ('turnId' in event.data) this.turn(view, event.data.turnId)
+  }
+
+  turn(view: WatchedTicket, turnId: string): void {
+    const turn = view.turns.find((one) => one.turnId === turnId)
+    if (!turn) return
+    this.#once(`turn:${turnId}`, `  asked ${turn.model ?? 'the model'}: ${promptInWords(turn.prompt, turn.model ?? '')}`)
+    for (const part of turn.parts) this.#part(part, turn.prompt)
+    if (turn.note !== null) this.#once(`note:${turnId}:${turn.note}`, `    … ${turn.note}`)
   }
 
   end({ status, blocked: why, spent, deleted }: WatchedTicket): void {
@@ -111,15 +128,19 @@ class Pen {
     process.stdout.write(`\n${status}${reason} · ${spentInWords(spent)}\n`)
   }
 
-  #part(part: WatchedPart): void {
+  #part(part: WatchedPart, prompt: string): void {
     if (part.tool) {
       const { tool, state, title } = part.tool
-      return this.#once(`tool:${part.partId}:${state}`, `   ${tool} ${state}${title === null ? '' : `: ${title}`}`)
+      return this.#once(`tool:${part.partId}:${state}`, `  ⚙ ${tool} ${state}${title === null ? '' : `: ${title}`}`)
     }
     if (part.kind === 'reasoning' && !this.#reasoning) return
     const from = this.#written.get(part.partId) ?? 0
     if (part.text.length <= from) return
-    if (this.#writing !== part.partId) this.#break()
+    if (this.#writing !== part.partId) {
+      this.#break()
+      // Several may speak at once: each is named when it begins, and when it goes on after another.
+      if (prompt.includes('/')) process.stdout.write(`  ${prompt.split(':').at(-1)}: `)
+    }
     this.#writing = part.partId
     this.#written.set(part.partId, part.text.length)
     process.stdout.write(plain(part.text.slice(from)))

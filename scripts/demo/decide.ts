@@ -33,12 +33,10 @@ async function approvePlan(person: Person, gate: Gate): Promise<void> {
   const { client, ticketId, display, ask } = person
   const artifact = gate.artifact === null ? null : await client.tickets.artifact.query({ ticketId, kind: gate.artifact })
   display.line()
-  display.line(`  ${gate.title}:`)
   for (const text of shown(artifact?.content ?? '')) display.line(`    ${text}`)
   const other = gate.actions.find((action) => action === 'request_changes' || action === 'regenerate')
   const reply = ask ? (await ask(`  Approve? [Enter = yes${other ? ', or say what to change' : ''}] `)).trim() : ''
   const approve = other === undefined || reply === '' || /^y(es)?$/i.test(reply)
-  display.line(approve ? '  → approved, by the hash of what was shown' : '  → changes requested')
   await client.gates.submit.mutate({
     ...{ ticketId, gateId: gate.gateId, actionId: `demo:${gate.gateId}` },
     ...(approve ? { action: 'approve' } : { action: other, payload: { comment: reply } }),
@@ -61,13 +59,10 @@ async function answer({ client, ticketId, display, ask }: Person, requestId: str
   const asked = items.find((item) => item.requestId === requestId)
   if (!asked) return // answered elsewhere meanwhile
   const answers: string[][] = []
-  for (const { question, options } of asked.questions) {
-    display.line()
-    display.line(`  The model asks: ${question}`)
+  for (const { options } of asked.questions) {
     for (const [i, option] of options.entries()) display.line(`    ${i + 1}. ${option.label}: ${option.description}`)
     const reply = ask ? (await ask('  Your answer [number or your own words] ')).trim() : '1'
     const chosen = options[Number(reply) - 1]?.label ?? (reply === '' ? options[0]?.label : reply) ?? 'yes'
-    display.line(`  → ${chosen}`)
     answers.push([chosen])
   }
   await client.questions.reply.mutate({ ticketId, requestId, answers })

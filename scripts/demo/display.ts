@@ -3,6 +3,8 @@ import { spentInWords } from '#core'
 import type { DurableEvent, EventBatch } from '#core'
 import { NOTHING_SPENT, plus, spentBy } from '#core/events'
 import type { Spent } from '#core/events'
+import { Narrator, printable, promptInWords } from '../narrator.ts'
+import type { Styles } from '../narrator.ts'
 
 export interface Output {
   readonly isTTY?: boolean | undefined
@@ -23,6 +25,7 @@ export function createDisplay(out: Output, now: () => number = Date.now): Displa
   const style = (code: number, text: string): string => (tty ? `${CSI}${code}m${text}${CSI}0m` : text)
   const bold = (text: string): string => style(1, text)
   const dim = (text: string): string => style(2, text)
+  const narrator = new Narrator({ bold, dim })
   const started = now()
   const counts = { events: 0, turns: 0, tools: 0, spent: NOTHING_SPENT }
   const state = { phase: '', stream: '', ended: false }
@@ -48,7 +51,7 @@ export function createDisplay(out: Output, now: () => number = Date.now): Displa
       for (const event of batch.events) {
         count(counts, event)
         if (event.type === 'phase.entered') state.phase = event.data.label
-        for (const text of describe(event, { bold, dim })) print(text)
+        for (const text of [...narrator.lines(event), ...describe(event, { bold, dim })]) print(text)
         if (event.type === 'text') state.stream = ''
       }
       for (const live of batch.live) if (live.type === 'delta' && live.kind === 'text') state.stream += live.text
@@ -70,41 +73,31 @@ function count(counts: Display['counts'], event: DurableEvent): void {
   if (event.type === 'tool' && event.data.state !== 'running') counts.tools += 1
 }
 
-interface Styles {
-  readonly bold: (text: string) => string
-  readonly dim: (text: string) => string
-}
 type Describe = {
   readonly [T in DurableEvent['type']]?: (data: Extract<DurableEvent, { type: T }>['data'], styles: Styles) => readonly string[]
 }
 
-/** What a person wants to read; every other event is counted only. */
-const LINES: Describe = {
-  'ticket.started': (d) => [`branch ${d.branch}, ${d.phases.length} phases: ${d.phases.map((p) => p.label).join(' → ')}`],
-  'phase.entered': (d, { bold }) => ['', bold(`▶ ${d.label}`) + (d.attempt > 1 ? ` (attempt ${d.attempt})` : '')],
-  'turn.sent': (d, { dim }) => [dim(`  asked the model: ${d.prompt}`)],
-  text: (d) => firstLines(withoutBlocks(d.text), 3).map((l) => `  │ ${l}`),
+/** What the model is asked and says; what happens to the ticket is the narrator's. */
+const TURNS: Describe = {
+  'turn.intended': (d, { dim }) => [
+    dim(`  asked ${d.model}: ${promptInWords(d.prompt, d.model)}${d.reason === 'first' ? '' : ` (${d.reason.replaceAll('_', ' ')})`}`),
+  ],
+  text: (d) => firstLines(withoutBlocks(d.text), 3).map((l) => `  │ ${whoOf(d.prompt)}${l}`),
   tool: (d, { dim }) =>
     d.state === 'running'
       ? []
       : [
-          `  ⚙ ${d.tool} ${dim(printable(d.title ?? shortInput(d.input)))}${d.state === 'error' ? ` failed: ${firstLines(d.output ?? '', 1).join('')}` : ''}`,
+          `  ⚙ ${whoOf(d.prompt)}${d.tool} ${dim(printable(d.title ?? shortInput(d.input)))}${d.state === 'error' ? ` failed: ${firstLines(d.output ?? '', 1).join('')}` : ''}`,
         ],
-  'command.finished': (d, { bold }) => [
-    bold(`  ${d.exitCode === 0 ? '✔' : '✘'} the server ran: ${d.command}`) + ` → exit ${d.exitCode ?? 'none'} in ${d.durationMs} ms`,
-  ],
-  'item.changed': (d) => (d.commit ? [`  ● ${d.title}: ${d.state}, commit ${d.commit.slice(0, 10)}`] : []),
-  'prompt.invalid': (d) => [`  the answer did not validate: ${firstLines(d.problem, 1).join('')}; asking again`],
-  'attempt.failed': (d) => [`  attempt ${d.attempt} failed: ${d.message}`],
-  'context.trimmed': (d) => [`  context trimmed: ${d.trims.map((t) => t.source).join(', ')}`],
-  'session.status': (d) => [`  OpenCode waits for the provider: ${d.message ?? d.status}`],
-  'ticket.blocked': (d, { bold }) => [bold(`  ✘ blocked (${d.code}): ${d.message}`), `    ${d.hint}`],
 }
 
 function describe(event: DurableEvent, styles: Styles): readonly string[] {
-  const lines = LINES[event.type] as ((data: unknown, styles: Styles) => readonly string[]) | undefined
+  const lines = TURNS[event.type] as ((data: unknown, styles: Styles) => readonly string[]) | undefined
   return lines?.(event.data, styles) ?? []
 }
+
+/** Of several that speak at once. */
+const whoOf = (prompt: string): string => (prompt.includes('/') ? `${prompt.split(':').at(-1)}: ` : '')
 
 /** Machine-readable blocks are the server's to read. */
 const withoutBlocks = (text: string): string => text.replace(/<([A-Z_]+)>[^]*?<\/\1>/g, '').trim()
@@ -116,6 +109,3 @@ const firstLines = (text: string, n: number): readonly string[] => {
   return lines.length > n ? [...lines.slice(0, n), `… ${lines.length - n} more lines`] : lines
 }
 const shortInput = (input: unknown): string => JSON.stringify(input)?.slice(0, 80) ?? ''
-/** Agent output cannot move the cursor or forge lines. */
-// oxlint-disable-next-line no-control-regex -- control characters are what it takes out
-const printable = (text: string): string => text.replace(/[\u0000-\u001f\u007f-\u009f]+/g, ' ')

@@ -6,6 +6,7 @@
 import type { Answer, Script, ScriptedRequest } from '../scripted-model.ts'
 import { BROKEN, MENDED } from './sample.ts'
 
+const CHECKLIST = 'MANUAL_QA_CHECKLIST'
 type Step = (request: ScriptedRequest) => Answer
 const call =
   (name: string, args: unknown, text?: string): Step =>
@@ -88,6 +89,17 @@ const check = {
   },
   ...{ expected_result: 'It says what becomes of accents.', bead_refs: [], prd_refs: ['US-1-1'] },
 }
+const second = {
+  ...check,
+  ...{
+    id: 'qa-2',
+    title: 'A long title',
+    behavior: 'A slug of a long title.',
+    severity: 'optional',
+    actions: ['Make a slug of a long title.'],
+  },
+  ...{ expected_result: 'It is readable.', prd_refs: ['US-1-2'] },
+}
 const QUESTION = {
   questions: [
     {
@@ -141,14 +153,20 @@ const CONVERSATIONS: Readonly<Record<string, (text: string) => readonly Step[]>>
   FINAL_TEST_COMMANDS: () => [
     say('FINAL_TEST_COMMANDS', { commands: ['node --test'], test_files: [], summary: 'Both behaviours of slugify.' }),
   ],
-  MANUAL_QA_CHECKLIST: () => [say('MANUAL_QA_CHECKLIST', { items: [check] })],
+  [CHECKLIST]: () => [say(CHECKLIST, { items: [check] })],
   FIX_BEADS: () => [say('FIX_BEADS', { beads: [fix] })],
   PULL_REQUEST: () => [say('PULL_REQUEST', { title: 'Clean slugs', body: 'Accents become plain letters. Tested with `node --test`.' })],
 }
 
+/** With a second check by hand, so that one sees what becomes of what is no fault. */
+export const shownScript: Script = (request) =>
+  tagIn(request.lastUserText)?.[1] === CHECKLIST ? say(CHECKLIST, { items: [check, second] })(request) : fullScript(request)
+
+const tagIn = (text: string): RegExpExecArray | undefined => [...text.matchAll(/<([A-Z_]+)>\n[^]*?\n<\/\1>/g)].at(-1)
+
 export const fullScript: Script = (request) => {
   const text = request.lastUserText
-  const tag = [...text.matchAll(/<([A-Z_]+)>\n[^]*?\n<\/\1>/g)].at(-1)
+  const tag = tagIn(text)
   const steps = CONVERSATIONS[tag?.[1] ?? '']?.(text)
   const step = steps?.[request.toolResults.length]
   return step ? step(request) : { text: tag?.[0] ?? 'I have nothing to add.', usage: { input: 500, output: 60 } }

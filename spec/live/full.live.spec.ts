@@ -2,7 +2,7 @@
 import * as assert from 'uvu/assert'
 import { parse } from 'yaml'
 import { addForge } from '../../scripts/demo/full-stage.ts'
-import { fullScript } from '../../scripts/demo/full-script.ts'
+import { shownScript } from '../../scripts/demo/full-script.ts'
 import { SAMPLE_FILES, SAMPLE_TICKET } from '../../scripts/demo/sample.ts'
 import { describe } from '../helpers/suite.ts'
 import { SCRIPTED_MODEL, eventually, startRealOpencode } from '../helpers/opencode.ts'
@@ -13,14 +13,15 @@ import { Person } from '../phases/person.ts'
 import type { Decide } from '../phases/person.ts'
 
 const members = ['m2', 'm3'].map((model) => ({ provider: 'scripted', model }))
-/** Two questions are left to us, and the first check by hand fails. */
+const BETTER = { result: 'improvement', title: 'Shorter slugs', observation: 'Long titles give long slugs.' }
+/** Two questions are left to us; the first check by hand fails, the second could be better. */
 const decide: Decide = (phase, time) => {
   if (phase === 'WAITING_INTERVIEW_ANSWERS' && time === 1)
     return { action: 'complete', payload: { answers: { Q01: { text: 'Readers' }, Q02: { selected: ['plain'] }, Q03: { skipped: true } } } }
   if (phase === 'WAITING_INTERVIEW_ANSWERS')
     return { action: 'complete', payload: { answers: { Q04: { skipped: true }, final: { text: 'No' } } } }
   if (phase === 'WAITING_MANUAL_QA' && time === 1)
-    return { action: 'complete', payload: { results: { 'qa-1': { result: 'fail', observation: 'Not a word.' } } } }
+    return { action: 'complete', payload: { results: { 'qa-1': { result: 'fail', observation: 'Not a word.' }, 'qa-2': BETTER } } }
   return undefined
 }
 
@@ -32,7 +33,7 @@ describe('the full pipeline on a real OpenCode', (it) => {
     'ends in a merged pull request; every member is asked once, a failing bead is begun anew, a failed check is mended',
     async () => {
       await using folder = await tempFolder('full-live')
-      await using oc = await startRealOpencode({ model: fullScript })
+      await using oc = await startRealOpencode({ model: shownScript })
       await using world = await startWorld({ opencode: oc, model: SCRIPTED_MODEL, files: SAMPLE_FILES })
       const forge = await addForge(world.repo.path, folder.path)
       const { kernel } = world
@@ -63,6 +64,14 @@ describe('the full pipeline on a real OpenCode', (it) => {
           history: unknown[]
         }
         assert.equal([coverage.status, coverage.history.length], ['clean', 3])
+        const { items: tickets } = await kernel.tickets.list({})
+        assert.equal(
+          tickets.map((t) => [t.title, t.status]),
+          [
+            [SAMPLE_TICKET.title, 'completed'],
+            [BETTER.title, 'draft'],
+          ],
+        )
         assert.match(await gitIn(forge.remote, 'show', 'main:src/slugify.js'), 'Diacritic')
         assert.match(await gitIn(forge.remote, 'show', 'main:README.md'), 'accents')
       } finally {
