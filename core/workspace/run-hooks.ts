@@ -33,7 +33,9 @@ export async function checkHooks(place: Place, request: HookRequest): Promise<Ho
   const left = found.flatMap((hook) => (why(hook) === null ? [] : [{ hook: hook.name, why: why(hook) ?? '' }]))
   const runnable = found.filter((hook) => why(hook) === null).toSorted((a, b) => wanted.indexOf(a.name) - wanted.indexOf(b.name))
   if (runnable.length === 0) return { policy, ran: [], left, passed: true, changed: [] }
-  const before = await writeTree(place)
+  // Over a whole change the commit counts, not what an earlier run of a hook, cut off by a crash, has left in the files.
+  const ofWork = stage === 'commit' && request.since === undefined
+  const before = ofWork ? await writeTree(place) : (await place.git(['rev-parse', 'HEAD^{tree}'])).stdout.trim()
   const ran = await (stage === 'commit' ? overCommit : overPush)(place, request, { hooks: runnable, tree: before })
   const after = await writeTree(place)
   return { policy, ran, left, passed: ran.every((run) => run.exitCode === 0), changed: await namesBetween(place, before, after) }

@@ -80,6 +80,32 @@ describe('the tool policy of a phase on a real OpenCode', (it) => {
     assert.is(results.length, 5)
     for (const refused of results.slice(1)) assert.match(refused, /rule|permission|denied|reject/i)
   })
+
+  it('default: what bash writes outside all the same is told, with proof, and so is what changes beside a commit', async () => {
+    const outside = 'echo out > ../../../out.txt; echo out | tee ../../../tee.txt; sed -i s/hello/changed/ ../../../README.md'
+    const script: Script = stepwise(
+      calls('bash', { command: outside, description: 'write' }),
+      calls('bash', { command: 'touch ../../../refused.txt', description: 'write' }),
+      calls('bash', { command: 'git config core.hooksPath planted && git branch planted', description: 'configure' }),
+      { text: said('done') },
+    )
+    await using live = await startLive(oc, { script, phases: [phaseWith('default')] })
+    const { id } = await live.start()
+    await live.until(id, (t) => t.status === 'completed')
+    const { items } = await live.world.kernel.events.history({ ticketId: id, limit: 1_000 })
+    const files = items.flatMap((e) => (e.type === 'files.outside' ? e.data.files : []))
+    assert.equal(
+      files.map((f) => [f.path.replace(`${live.world.repo.path}/`, ''), f.tool, f.written]),
+      [
+        ['out.txt', 'bash', true],
+        ['tee.txt', 'bash', true],
+        ['README.md', 'bash', true],
+        ['refused.txt', 'bash', false],
+      ],
+    )
+    const beside = items.flatMap((e) => (e.type === 'files.beside' ? e.data.git : []))
+    assert.equal(beside, ['.git/config', 'refs/heads/planted'])
+  })
 })
 
 describe('a policy that was got around', (it) => {

@@ -63,6 +63,16 @@ describe("the repository's hooks over a commit", (it) => {
     assert.equal(said(found), [['pre-commit', 1, 'no good']])
     assert.equal([found.changed, await readFile(tree.file('src/a.ts'), 'utf8')], [['src/a.ts'], 'formatted\n'])
   })
+  it('over a whole change, what they changed is told again after a crash in the middle', async () => {
+    await using tree = await startTree()
+    await hook(tree, 'pre-commit', '#!/bin/sh\ngit diff --cached --name-only\necho formatted > src/a.ts\n')
+    await tree.write('src/a.ts', 'raw\n')
+    await tree.work.commit({ message: 'one', key: 'k1' })
+    for (const _ of ['first', 'again']) {
+      const found = await check(tree, { since: tree.base })
+      assert.equal([said(found)[0]?.[2], found.changed], ['src/a.ts', ['src/a.ts']])
+    }
+  })
   it('none hangs: no terminal, no input, and its time limit ends it with its children', async () => {
     await using tree = await startTree()
     await hook(tree, 'pre-commit', '#!/bin/sh\nread answer < /dev/tty || echo "no terminal"\ncat\nsleep 600 &\necho $!\nwait\n')
