@@ -2,6 +2,7 @@
 import { parse } from 'yaml'
 import { ballotOf, tally } from '#plugins'
 import type { Findings } from './audit.ts'
+import { FOREIGN_WORDS } from './foreign.ts'
 import { authorsShown, MEMBERS, tagOf } from './full-script.ts'
 import type { Stage } from './stage.ts'
 
@@ -43,7 +44,7 @@ interface MemberTurn {
   readonly step: string | null
   readonly sessionId: string
   readonly how: string | null
-  /** That the model got in this turn's session. */
+  /** That the model got in this turn's session, less what somebody else asked there. */
   readonly requests: number
 }
 
@@ -52,10 +53,10 @@ async function turnsOfMembers({ client, model, deleted }: Stage, ticketId: strin
   return turns.flatMap(({ slot, sessionId, how }) => {
     const { phase, phaseAttempt, memberId, step } = slot ?? {}
     if (phase === undefined || !memberId) return []
-    const requests = deleted.has(sessionId) ? 1 : model.requests.filter((request) => request.sessionId === sessionId).length
+    const ours = model.requests.filter((request) => request.sessionId === sessionId && request.lastUserText !== FOREIGN_WORDS)
     return [
       {
-        ...{ phase, memberId, step: stepOf(step), sessionId, how, requests },
+        ...{ phase, memberId, step: stepOf(step), sessionId, how, requests: deleted.has(sessionId) ? 1 : ours.length },
         slot: `${phase}#${phaseAttempt} ${memberId} ${stepOf(step)}`,
       },
     ]
@@ -74,7 +75,7 @@ function auditAsked(turns: readonly MemberTurn[], ticketId: string, { lost, twic
     const answered = ends.filter((how) => how === 'finished').length
     const others = ends.filter((how) => how !== 'finished' && !ASKED_AGAIN.has(how))
     if (answered !== 1 || others.length > 0) twice.push(`${ticketId}: ${slot} ended as ${ends.join(', ')}`)
-    const requests = all.reduce((sum, turn) => sum + turn.requests, 0)
+    const requests = [...new Map(all.map((turn) => [turn.sessionId, turn.requests])).values()].reduce((sum, n) => sum + n, 0)
     if (requests > ends.length) twice.push(`${ticketId}: ${slot} had ${requests} requests in ${ends.length} turns`)
   }
   const wanted = DOMAINS.flatMap((domain) =>

@@ -16,7 +16,7 @@ export interface Portrait {
 
 /** Names of fields that hold times, ids and hashes of one run. */
 const OF_ONE_RUN = new Set([
-  ...['durationMs', 'output', 'at', 'commit', 'base', 'before', 'head', 'number', 'url'],
+  ...['durationMs', 'output', 'at', 'updatedAt', 'number', 'url'],
   // Of a vote: the order follows from the seed, and what is listed in that order.
   ...['seed', 'order', 'totals', 'scores', 'corrected'],
 ])
@@ -62,12 +62,13 @@ interface Made {
 }
 
 export async function portrait({ ticketId, branch, repo, remote, artifacts }: Made): Promise<Portrait> {
-  const plain = (text: string): string => text.replaceAll(ticketId, 'TICKET').replaceAll(ticketId.toLowerCase(), 'TICKET')
+  const named = (text: string): string => text.replaceAll(ticketId, 'TICKET').replaceAll(ticketId.toLowerCase(), 'TICKET')
+  const plain = (text: string): string => named(text).replaceAll(/\b[0-9a-f]{40}\b/g, 'COMMIT')
   const kinds: Record<string, string[]> = {}
   for (const { kind, content } of artifacts.toSorted((a, b) => a.revision - b.revision))
     (kinds[kind] ??= []).push(hashOf(JSON.stringify(common(parse(plain(content))))))
   const commits = await commitsOf({ repo, branch, remote })
-  return { artifacts: kinds, commits: commits.map((line) => plain(line)) }
+  return { artifacts: kinds, commits: commits.map((line) => named(line)) }
 }
 
 /** Empty: both made the same. */

@@ -7,6 +7,8 @@ import type { Stage } from './stage.ts'
 
 /** By weight: a written line mostly comes to nothing, and an aim of its own sees to the rest. */
 export const MEDDLINGS = { 'deleted the session': 3, 'wrote into the session': 1 } as const
+/** What the other client asks; the model answers it as any message. */
+export const FOREIGN_WORDS = 'Somebody else was here.'
 export type Meddling = keyof typeof MEDDLINGS
 
 /** What was done to which turn; null when none was under way, or OpenCode is away. */
@@ -21,7 +23,7 @@ export async function meddle(stage: Stage, meddling: Meddling): Promise<string |
       await adapter.deleteSession(turn.sessionId)
     } else {
       const id = systemChance.hex(12)
-      const parts = [{ id: `prt_${id}`, type: 'text' as const, text: 'Somebody else was here.' }]
+      const parts = [{ id: `prt_${id}`, type: 'text' as const, text: FOREIGN_WORDS }]
       const session = await adapter.getSession(turn.sessionId)
       const model = { provider: 'scripted', model: 'm1' }
       await adapter.promptSession(turn.sessionId, session?.directory ?? '', { messageId: `msg_${id}`, parts, model })

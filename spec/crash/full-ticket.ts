@@ -77,6 +77,8 @@ interface Made {
   readonly portrait: Portrait
   /** Prompt and reason of each turn. */
   readonly turns: readonly string[]
+  /** State and iteration of each item, and whether its commit is known. */
+  readonly items: readonly string[]
 }
 /** `reference`: what a run without a death made. */
 export async function runFull(kind: Deaths, reference: Made | null): Promise<FullRun> {
@@ -154,9 +156,11 @@ async function madeBy(delivery: Delivery): Promise<Made> {
   const turns = (await world.kernel.tickets.turns(ticketId)).map(
     ({ slot, prompt, reason, how }) => `${slot?.phase} ${prompt} ${reason} ${how}`,
   )
+  const items = await world.kernel.tickets.beads(ticketId)
   return {
     portrait: await portrait({ ticketId, branch: branch ?? '', repo: world.repo.path, remote, artifacts }),
     turns: turns.toSorted((a, b) => a.localeCompare(b)),
+    items: items.map(({ id, state, iteration, commit }) => `${id} ${state} ${iteration}${commit === undefined ? '' : ' committed'}`),
   }
 }
 
@@ -167,6 +171,7 @@ function differs(reference: Made | null, made: Made): readonly string[] {
   return [
     ...differences(reference.portrait, made.portrait),
     ...(reference.turns.join() === made.turns.join() ? [] : [`${made.turns.length} turns instead of ${reference.turns.length}`]),
+    ...(reference.items.join() === made.items.join() ? [] : [`items ${made.items.join()} instead of ${reference.items.join()}`]),
     ...turns(reference, made).map((turn) => `missing turn ${turn}`),
     ...turns(made, reference).map((turn) => `another turn ${turn}`),
   ]

@@ -57,6 +57,7 @@ describe('a full ticket', (it) => {
       for (const [kind, revisions] of Object.entries(ARTIFACTS)) assert.is(made.portrait.artifacts[kind]?.length, revisions, kind)
       const turns = Object.entries(TURNS).flatMap(([phase, names]) => names.map((name) => `${phase} ${name} first finished`))
       for (const turn of new Set([...turns, ...made.turns])) assert.is(times(turn, made.turns), Math.max(1, times(turn, turns)), turn)
+      for (const item of ['clean-slugs done 2 committed', 'qa1-1 done 1 committed']) assert.ok(made.items.includes(item), made.items.join())
       assert.equal(
         made.portrait.commits.map((commit) => commit.replace(/^\S+ /, '')),
         [
