@@ -1,5 +1,6 @@
 /** `phase.workspace` and `phase.forge`: each call recorded under its name. */
 import type { ExecResult, ForgeVerbs, HookCheck, HookOptions, HookPolicy, Json, WorkspaceVerbs } from '#plugins/contract'
+import { isRetryAfter } from '#plugins/errors'
 import { event } from '../events/events.ts'
 import { readFiles } from '../workspace/index.ts'
 import type { Settings } from '../settings.ts'
@@ -110,12 +111,18 @@ const hookEvent = (
     ran: check.ran.map((one) => ({ ...one, output: one.output.slice(-MAX_EVENT_OUTPUT) })),
   })
 
-/** Pull requests of the ticket's branch, through the person's own tool. */
+/** Pull requests of the ticket's branch, through the person's own tool. One that takes no more calls now is waited for, in the same attempt. */
 export function forgeVerbs(run: RunContext): ForgeVerbs {
-  const { journal, ticket, workspace } = run
+  const { journal, ticket, workspace, driving } = run
   const { forge } = workspace
-  const record = <T extends Json>(verb: string, name: string, input: Json, effect: () => Promise<T>): Promise<T> =>
-    journal.record({ verb: `forge.${verb}`, name, input, effect })
+  const record = async <T extends Json>(verb: string, name: string, input: Json, effect: () => Promise<T>): Promise<T> => {
+    try {
+      return await journal.record({ verb: `forge.${verb}`, name, input, effect })
+    } catch (error) {
+      if (!isRetryAfter(error)) throw error
+      return journal.park(name, { waitingFor: 'time', until: driving.clock.now() + error.delayMs })
+    }
+  }
   return {
     available: (name) => record('available', name, null, () => forge.available()),
     openPullRequest: (name, { title, body, draft = true }) =>

@@ -118,7 +118,17 @@ describe('an open pull request', (it) => {
       assert.ok(items.some((e) => e.type === 'command.finished' && e.data.name.startsWith('again:')))
       assert.is((await gitIn(remote, 'merge-base', tip, 'looptroop/SPEC-1')).trim(), tip)
       assert.equal([await count('pr create'), await count('pr edit'), await count('pr merge')], [1, 2, 0])
-      await until(null)
+
+      await writeFile(join(remote, 'gh-limit.json'), JSON.stringify({ reset: Math.ceil(Date.now() / 1_000) + 20 * 60 }))
+      assert.ok(await person.decideOne(await pr.ticket()))
+      await world.drive()
+      const limited = await pr.ticket()
+      assert.equal([limited.status, limited.waitingFor, limited.phase], ['waiting', 'time', 'WAITING_PR_REVIEW'])
+      about((limited.until ?? 0) - Date.now(), 20 * MINUTE)
+      await rm(join(remote, 'gh-limit.json'))
+      await kernel.stop()
+      await world.reopen(21 * MINUTE)
+      await world.drive() // nobody is asked again
       assert.equal([(await pr.ticket()).status, await count('pr merge')], ['completed', 1])
       assert.ok((await gitIn(remote, 'ls-tree', '--name-only', 'main')).includes('other-step.txt'))
     },

@@ -2,7 +2,7 @@
  * The exact prompts of the `full` pipeline for a sample ticket, one file per phase: a change to a prompt is a visible diff.
  * `UPDATE_GOLDEN=1` writes them anew.
  */
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
 import { coder, startDelivery } from '../helpers/delivery.ts'
@@ -22,7 +22,13 @@ const MEMBERS = ['m2', 'm3'].map((model) => ({ provider: 'fake', model }))
 
 async function promptsOfFull(): Promise<ReadonlyMap<string, string>> {
   const sent = new Map<string, string>()
-  await using delivery = await startDelivery({ brain: (turn) => (sent.set(turn.messageId, turn.text), coder(turn)) })
+  await using delivery = await startDelivery({
+    brain: async (turn) => {
+      sent.set(turn.messageId, turn.text)
+      if (turn.text.includes('<BEAD_STATUS>')) await plantOdd(turn.directory)
+      return coder(turn)
+    },
+  })
   const { world } = delivery
   const { kernel } = world
   await kernel.settings.update({ scope: 'project', id: world.projectId, patch: { 'qa.manual': true } })
@@ -44,6 +50,12 @@ async function promptsOfFull(): Promise<ReadonlyMap<string, string>> {
     files.set(slot.phase, [...(files.get(slot.phase) ?? []), `${heading}\n\n${steady(sent.get(turnId) ?? '')}\n`])
   }
   return new Map([...files].map(([phase, texts]) => [phase, texts.join('\n')]))
+}
+
+/** A file that a model is asked about before the change is one commit. */
+async function plantOdd(directory: string): Promise<void> {
+  await mkdir(join(directory, 'dist'), { recursive: true })
+  await writeFile(join(directory, 'dist/app.js'), 'built\n')
 }
 
 /** Without what differs from run to run. */
