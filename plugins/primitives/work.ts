@@ -3,6 +3,7 @@
  * What the model claims counts for nothing until `verify` ran. Finished items stay finished over attempts.
  */
 import type { FailureKind, Item, ItemPatch, Json, Note, OutputSpec, PhasePlugin, PhaseRun, PromptOptions, Turned } from '../contract.ts'
+import { parse } from 'yaml'
 import { canonical } from '../canonical.ts'
 import { definePhase } from '../define.ts'
 import type { PhaseDefinition } from '../define.ts'
@@ -86,15 +87,15 @@ async function workItem<Out>(phase: PhaseRun, definition: WorkPhase<Out>, item: 
   // Recorded before the item is shown as in progress: a reset needs it.
   const startCommit = item.startCommit ?? (await phase.workspace.head(`${item.id}:start`))
   let current: Item = { ...item, startCommit }
+  const kept = item.startCommit === undefined ? null : await verifiedBefore<Out>(phase, item)
   let tries = 0
   for (let rounds = 1; ; rounds += 1) {
     current = await put(phase, current, { state: 'in_progress', startCommit })
     const name = `${item.id}:${current.iteration}`
-    await phase.workspace.reset(`${name}:reset`, startCommit)
-    await definition.prepare?.(phase, { item: current, name })
-    const end = await iterate(phase, definition, { item: current, name })
+    const again = rounds === 1 && kept ? await holdsStill(phase, definition, { item: current, name, value: kept.value }) : null
+    const end = again ?? (await anew(phase, definition, { item: current, name, startCommit }))
     if (end.ok) {
-      const { commit } = await definition.finalise(phase, { item: current, value: end.value, name })
+      const { commit } = await finish(phase, definition, { item: current, value: end.value, name })
       await put(phase, current, { state: 'done', ...(commit ? { commit } : {}) })
       return
     }
@@ -114,6 +115,46 @@ async function workItem<Out>(phase: PhaseRun, definition: WorkPhase<Out>, item: 
       })
     }
   }
+}
+
+/** From where the item began, in a session of its own. */
+async function anew<Out>(
+  phase: PhaseRun,
+  definition: WorkPhase<Out>,
+  { item, name, startCommit }: { item: Item; name: string; startCommit: string },
+): Promise<Iterated<Out>> {
+  await phase.workspace.reset(`${name}:reset`, startCommit)
+  await definition.prepare?.(phase, { item, name })
+  return iterate(phase, definition, { item, name })
+}
+
+// What was verified and could not be made to last (a full disk, a locked repository) is not done anew: the next attempt looks first.
+const VERIFIED = 'work_verified'
+
+async function finish<Out>(phase: PhaseRun, definition: WorkPhase<Out>, work: Worked<Out>): ReturnType<WorkPhase<Out>['finalise']> {
+  try {
+    return await definition.finalise(phase, work)
+  } catch (error) {
+    const { item, value } = work
+    await phase.save(VERIFIED, { item: item.id, iteration: item.iteration, start: item.startCommit ?? null, value: value as Json })
+    throw error
+  }
+}
+
+async function verifiedBefore<Out>(phase: PhaseRun, item: Item): Promise<{ readonly value: Out } | null> {
+  const found = (parse((await phase.read(VERIFIED))?.content ?? '') ?? {}) as {
+    item?: string
+    iteration?: number
+    start?: string
+    value?: Out
+  }
+  const same = found.item === item.id && found.iteration === item.iteration && found.start === item.startCommit
+  return same ? { value: found.value as Out } : null
+}
+
+async function holdsStill<Out>(phase: PhaseRun, definition: WorkPhase<Out>, work: Worked<Out>): Promise<Iterated<Out> | null> {
+  const verified = await definition.verify(phase, { ...work, name: `${work.name}:again` })
+  return verified.ok ? { ok: true, value: work.value } : null
 }
 
 const firstLineOf = (text: string): string => text.trim().split('\n').slice(0, 2).join(' ')

@@ -161,8 +161,8 @@ const itemVerbs = ({ journal, world }: RunParts): PhaseRun['items'] => ({
 })
 
 function workspaceVerbs({ journal, world, script }: RunParts): WorkspaceVerbs {
-  const record = async <T>(verb: string, name: string, act: { input?: unknown; effect: () => T }): Promise<T> => {
-    const effect = async (): Promise<Json> => toJson(act.effect())
+  const record = async <T>(verb: string, name: string, act: { input?: unknown; effect: (key: string) => T }): Promise<T> => {
+    const effect = async (key: string): Promise<Json> => toJson(act.effect(key))
     return (await journal.record({ name, verb: `workspace.${verb}`, input: toJson(act.input), effect })) as T
   }
   const nothing = (): null => null
@@ -170,11 +170,11 @@ function workspaceVerbs({ journal, world, script }: RunParts): WorkspaceVerbs {
     head: (name) => record('head', name, { effect: () => world.head() }),
     changed: (name, since) => record('changed', name, { input: since, effect: () => world.changed() }),
     reset: async (name, commit) => void (await record('reset', name, { input: commit, effect: nothing })),
-    commit: (name, input) => record('commit', name, { input, effect: () => world.commit() }),
+    commit: (name, input) => record('commit', name, { input, effect: (key) => world.commit(key) }),
     squash: (name, input) =>
       record('squash', name, {
         input,
-        effect: () => ({ commit: world.commit() ?? world.head(), base: 'base', commits: world.commits.length }),
+        effect: (key) => ({ commit: world.commit(key) ?? world.head(), base: 'base', commits: world.commits.length }),
       }),
     update: (name, input) =>
       record('update', name, { input, effect: () => ({ moved: false, base: 'base', conflicts: [], ...script.baseMoved }) }),

@@ -20,6 +20,7 @@ export class TestWorld {
   readonly emitted: { readonly name: string; readonly data: Json }[] = []
   readonly #script: PhaseScript
   readonly #random: () => number
+  readonly #committed = new Map<string, string>()
   #now = 1_700_000_000_000
 
   constructor(script: PhaseScript) {
@@ -89,9 +90,13 @@ export class TestWorld {
     return this.#script.changed ?? ['changed.txt']
   }
 
-  commit(): string | null {
+  /** A step that is run again finds its own commit. */
+  commit(key: string): string | null {
+    const earlier = this.#committed.get(key)
+    if (earlier !== undefined) return earlier
     if (this.changed().length === 0) return null
     this.commits.push(`commit${this.commits.length + 1}`)
+    this.#committed.set(key, this.head())
     return this.head()
   }
 
