@@ -24,7 +24,7 @@ export const capsOf = (ticket: Ticket): Caps => ticketCaps(isDraft(ticket) ? {} 
 const isCapped = ({ tokens, cost }: Caps): boolean => tokens !== null || cost !== null
 
 export interface Purse {
-  readonly store: Pick<Store, 'getTicket' | 'spentByTicket'>
+  readonly store: Pick<Store, 'ticketCaps' | 'spentByTicket'>
   readonly ticketId: string
   /** Of the project as they are now: its limits are not pinned. */
   readonly projectSettings: () => Promise<Settings>
@@ -32,8 +32,7 @@ export interface Purse {
 
 /** BUDGET_EXCEEDED when no further turn may be sent. As it is stored now: a person may have raised it, or set it, meanwhile. */
 export async function assertMaySpend({ store, ticketId, projectSettings }: Purse): Promise<void> {
-  const ticket = await store.getTicket(ticketId)
-  const own = ticket ? capsOf(ticket) : ticketCaps({})
+  const own = await store.ticketCaps(ticketId)
   if (isCapped(own)) {
     const [spent = NOTHING_SPENT] = await store.spentByTicket(ticketId)
     refuse(capReached(own, spent), spent, { what: ticketId, scope: 'ticket' })

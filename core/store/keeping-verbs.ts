@@ -1,7 +1,7 @@
 /** The store's verbs for keeping house and for telling people: deleting, clearing away, nudges. See `store.ts` for the rules. */
 import type { InboxRecord } from './records.ts'
 import type { TicketLimits } from '../caps.ts'
-import type { Spent, SpentTurn } from '../money.ts'
+import type { Caps, Spent, SpentTurn } from '../money.ts'
 import type { BranchEnd, PausedBy, Ticket } from '../ticket.ts'
 import type { At, Fence } from './store.ts'
 
@@ -37,6 +37,8 @@ export interface KeepingVerbs {
   claimNudge(input: At & { ticketId: string; id: string; tries: number; againAfterMs: readonly number[] }): Promise<number | null>
   /** `problem` null: it was taken, and none follows. */
   endNudge(input: At & { ticketId: string; id: string; problem: string | null }): Promise<void>
+  /** As they are now: a person may have raised them since its start. None for a draft. */
+  ticketCaps(ticketId: string): Promise<Caps>
   /** What each ticket has spent, deleted ones too; or one ticket. None without a turn that is over. */
   spentByTicket(ticketId?: string): Promise<readonly (Spent & { readonly ticketId: string })[]>
   /** In the order of their ends. */

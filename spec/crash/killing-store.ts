@@ -97,6 +97,7 @@ const WRITES: Record<KillableVerb, boolean> = {
   endNudge: true,
   failedNudges: false,
   spentByTicket: false,
+  ticketCaps: false,
   spentTurns: false,
   changeLimits: true,
   stats: false,

@@ -10,7 +10,7 @@ import type { KeepingVerbs } from '../store.ts'
 import { Batch, guardAnyStatus, guardKnown, TICKET, type Context } from './batch.ts'
 import { toTicketRecord } from './decode-ticket.ts'
 
-type Verbs = Pick<KeepingVerbs, 'spentByTicket' | 'spentTurns' | 'changeLimits'>
+type Verbs = Pick<KeepingVerbs, 'spentByTicket' | 'spentTurns' | 'ticketCaps' | 'changeLimits'>
 
 const TOKENS = ['tokens_input', 'tokens_output', 'tokens_reasoning', 'tokens_cache_read', 'tokens_cache_write'] as const
 
@@ -26,6 +26,11 @@ export const spentVerbs = (context: Context): Verbs => ({
   },
   spentTurns: async (ticketId) =>
     (await context.database.all('SELECT * FROM spent WHERE ticket_id = :ticketId ORDER BY at, turn_id', { ticketId })).map(toSpentTurn),
+  ticketCaps: async (ticketId) => {
+    const columns = [`settings ->> '$."limits.ticketTokens"' AS tokens`, `settings ->> '$."limits.ticketCost"' AS cost`]
+    const [row] = await context.database.all(`SELECT ${columns.join(', ')} FROM tickets WHERE id = :ticketId`, { ticketId })
+    return { tokens: numberOrNull(row?.['tokens']), cost: numberOrNull(row?.['cost']) }
+  },
   changeLimits: (input) => changeLimits(context, input),
 })
 
