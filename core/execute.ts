@@ -7,6 +7,7 @@ import { isCode } from './errors.ts'
 import { actionsFor, evidenceOf, failureOf } from './failure.ts'
 import type { Failure } from './failure.ts'
 import { sha256 } from './json.ts'
+import { budgetNotices } from './limit-notices.ts'
 import { outputText, runPlugin } from './phase-run.ts'
 import { nextRow, pluginOf, rowOf, stillExclusive } from './pipeline.ts'
 import type { PinnedRow, Registry } from './pipeline.ts'
@@ -169,6 +170,7 @@ async function failed(
   }
   const { code, message, hint } = failure.error
   const blocked = { code, message, hint, actions: actionsFor(failure), errorId: `err_${driving.chance.hex(8)}` }
-  await store.block(fence, { from, blocked, kind: failure.kind, evidence: evidenceOf(failure), at: now })
+  const notices = budgetNotices(failure.error)
+  await store.block(fence, { from, blocked, kind: failure.kind, evidence: evidenceOf(failure), notices, at: now })
   return 'rest'
 }

@@ -97,6 +97,11 @@ const TICKET: Telling = {
   'attempt.failed': (d) => [`  ✘ attempt ${d.attempt} failed: ${printable(d.message)}${d.again === null ? '' : '; it is begun again'}`],
   'context.trimmed': (d) => [`  context trimmed: ${d.trims.map((t) => t.source).join(', ')}`],
   'session.status': (d) => [`  OpenCode waits for the provider: ${printable(d.message ?? d.status)}`],
+  'limit.reached': (d) => [
+    d.until === null
+      ? `  the ${d.scope} may spend ${d.limit} (${d.unit}) and has spent ${d.used}: a person can raise it`
+      : `  the provider's limit is used up until ${new Date(d.until).toISOString()}; it goes on by itself then`,
+  ],
   'lease.waiting': (d) => [`  waits for the project's execution lease${d.holder === null ? '' : `, which ${d.holder} holds`}`],
   'ticket.proposed': (d) => [
     `  + ${d.proposed === null ? 'a draft that was deleted since' : `draft ticket ${d.proposed}`}: ${printable(d.title)}`,

@@ -78,6 +78,11 @@ export const EVENTS = {
     tokens: maybe(orNull(number)),
     cost: maybe(orNull(number)),
   }),
+  'limit.reached': of('A limit holds the ticket up: until a person raises it, or, at `until`, by itself.', {
+    scope: v.picklist(['ticket', 'project', 'provider']),
+    unit: v.picklist(['tokens', 'cost', 'usage']),
+    ...{ limit: orNull(number), used: orNull(number), until: orNull(number), problem: orNull(text) },
+  }),
   'ticket.tidied': of('It was over for long: its worktree, sessions and merged branch are cleared away; its record stays.', {
     branch: v.picklist(BRANCH_ENDS),
     sessions: number,

@@ -97,7 +97,10 @@ export interface TicketVerbs {
   /** CHANGES.wake. No change when it runs already. */
   wake(fence: Fence, input: At): Promise<Ticket>
   /** CHANGES.block: an error occurrence, the ticket's `blocked`, an inbox entry of kind `blocked`. */
-  block(fence: Fence, input: At & { from: PhaseAt; blocked: Blocked; kind: string; evidence: Json }): Promise<Ticket>
+  block(
+    fence: Fence,
+    input: At & { from: PhaseAt; blocked: Blocked; kind: string; evidence: Json; notices?: readonly NewEvent[] },
+  ): Promise<Ticket>
   /** CHANGES.retry: archives the attempt, opens the next (counts begin anew), resolves the error, closes its inbox entry, abandons the phase's sessions in the store. */
   retryTicket(
     fence: Fence,

@@ -1,6 +1,7 @@
 /** `phase.prompt`: a named request with its turns, until there is a validated value or a failure. Recorded, then replayed. */
 import type { PromptOptions, Turned } from '#plugins/contract'
 import { event } from '../events/events.ts'
+import { providerNotice } from '../limit-notices.ts'
 import type { PromptRecord, TurnRecord } from '../store/records.ts'
 import type { PromptEnd } from '../store/store.ts'
 import { rulesFor } from '../tools.ts'
@@ -58,6 +59,7 @@ async function converse<T>(
   const care = careFor(run, asked, { usedMs: known?.usedMs ?? 0, onPaused: (on) => asking.pause(on), conclude })
   for (;;) {
     const next = await decide(run, asked, { known, turns })
+    if (next.do === 'wait') await tellWait(run, turns.at(-1), next.until)
     if (next.do === 'value' || next.do === 'fail' || next.do === 'wait') return next
     if (next.do === 'send' && next.follow?.kind === 'invalid') await tellInvalid(run, asked, turns.at(-1), next.follow.failure.error)
     const settled = await run.turnPlace(async (pause) => {
@@ -173,6 +175,10 @@ async function send<T>(
     },
   )
   return turn
+}
+
+async function tellWait({ driving }: RunContext, turn: TurnRecord | undefined, until: number): Promise<void> {
+  if (turn) await driving.store.appendEvents(driving.fence, { events: [providerNotice(turn, until)], at: driving.clock.now() })
 }
 
 function tellInvalid<T>(run: RunContext, asked: Asked<T>, turn: TurnRecord | undefined, problem: string): Promise<void> {

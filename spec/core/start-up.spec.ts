@@ -91,6 +91,13 @@ describe("a provider's limit with a known end", (it) => {
       return ticket.waitingFor === 'time' ? ticket : null
     })
     assert.ok((parked.until ?? 0) > Date.now() + 3_000_000)
+    const told = (await world.kernel.events.history({ ticketId, limit: 500 })).items.flatMap((e) =>
+      e.type === 'limit.reached' ? [e.data] : [],
+    )
+    assert.equal(
+      told.map(({ scope, problem, until }) => [scope, problem, until === parked.until]),
+      [['provider', 'usage limit', true]],
+    )
     await world.kernel.stop()
     const kernel = await world.reopen(3_700_000)
     await kernel.tick()

@@ -34,7 +34,7 @@ export function consumeCommand(batch: Batch, kind: CommandKind, actionId: string
 }
 
 async function block(context: Context, fence: Fence, input: Input<'block'>): Promise<Ticket> {
-  const { at, from, blocked, kind, evidence } = input
+  const { at, from, blocked, kind, evidence, notices = [] } = input
   const { code, message, hint, actions, errorId } = blocked
   const batch = guardPhase(
     guardChange(fencedBatch(context, 'block', { fence, args: { at, phase: from.phase, attempt: from.attempt } }), 'block'),
@@ -49,7 +49,7 @@ async function block(context: Context, fence: Fence, input: Input<'block'>): Pro
      VALUES (:ticketId, :errorId, :inboxKind, :phase, :attempt, :payload, 'open', :actions, :at)`,
     { errorId, inboxKind: STOPPED, payload: encode({ code, message, hint }), actions: encode(actions) },
   )
-  batch.append([event('ticket.blocked', { ...from, code, message, hint, actions, evidence })])
+  batch.append([...notices, event('ticket.blocked', { ...from, code, message, hint, actions, evidence })])
   sayStatus(batch, 'block')
   setStatus(batch, 'block', { more: 'blocked = :blockedJson, ', args: { blockedJson: encode(blocked) } })
   return finish(context, batch)
