@@ -115,6 +115,16 @@ export function resolveSettings(layers: readonly (readonly [SettingSource, Parti
   return { values: values as Settings, sources: sources as ResolvedSettings['sources'] }
 }
 
+/** What a ticket may have of its own: all that is about its work, and nothing that is about the server or its project. */
+const NOT_OF_A_TICKET: readonly SettingName[] = [
+  ...(['limits.tickets', 'limits.turns', 'limits.exclusiveTickets', 'limits.projectTokens', 'limits.projectCost'] as const),
+  ...(['cleanup.finishedMs', 'notify', 'workspace.trusted'] as const),
+]
+export function assertOfTicket(patch: Partial<Settings>): void {
+  const other = NOT_OF_A_TICKET.find((name) => patch[name] !== undefined)
+  if (other !== undefined) throw fail('INVALID_INPUT', { field: other, problem: 'is of the project or the app, not of a ticket' })
+}
+
 /** A quorum that no vote could ever reach is refused where it is set, and again when a ticket with a council starts. */
 export function assertQuorum(values: Pick<Settings, 'models.main' | 'models.members' | 'council.quorum'>): void {
   const models = [values['models.main'] ?? [], values['models.members']].flat()

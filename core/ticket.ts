@@ -3,7 +3,7 @@
  * through the lists and predicates here, so a renamed status makes the compiler name what must follow.
  */
 import type { ModelRef, PipelineRow } from '#plugins/contract'
-import type { Settings } from './settings.ts'
+import type { ResolvedSettings, Settings } from './settings.ts'
 
 export const TICKET_STATUSES = ['draft', 'running', 'waiting', 'blocked', 'completed', 'canceled'] as const
 export type TicketStatus = (typeof TICKET_STATUSES)[number]
@@ -48,6 +48,8 @@ interface TicketBase {
   readonly priority: number
   readonly pipeline: string
   readonly models: { readonly main?: ModelRef; readonly members?: readonly ModelRef[] } | null
+  /** Settings of its own, stronger than the project's. Lists do without. */
+  readonly own?: Partial<Settings>
   /** A person wants it to rest, whatever its project and the server do. */
   readonly paused: boolean
   /** By whose pause it rests; null: by none. */
@@ -75,6 +77,8 @@ export interface ListedProgress {
 export interface Progress extends ListedProgress {
   readonly pinned: PinnedPipeline
   readonly settings: Settings
+  /** Where each of them came from when it started; a ticket of an older program does not know. */
+  readonly sources?: ResolvedSettings['sources']
 }
 
 type TicketOf<P> =

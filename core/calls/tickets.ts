@@ -40,7 +40,7 @@ export interface TicketCallsEnv {
   readonly pauses: Pauses
   readonly evidence: EvidenceFiles
   /** Resolved for one ticket of one project. */
-  readonly settingsFor: (project: OpenProject, models: Ticket['models']) => Promise<ResolvedSettings>
+  readonly settingsFor: (project: OpenProject, ticket: Pick<Ticket, 'models' | 'own'>) => Promise<ResolvedSettings>
 }
 
 export function ticketCalls(env: TicketCallsEnv): TicketCalls {
@@ -108,7 +108,7 @@ async function start(env: TicketCallsEnv, { ticketId, actionId }: Acting): Promi
   const before = await known(env, ticketId)
   if (actionId !== undefined && !isDraft(before) && (await project.store.command(ticketId, actionId))) return ticketView(before)
   const ticket = draftOf(before, 'start')
-  const { values: settings } = await env.settingsFor(project, ticket.models)
+  const { values: settings, sources } = await env.settingsFor(project, ticket)
   const pinned = pinPipeline(env.registry, ticket.pipeline)
   const first = firstRow(pinned, settings)
   if (!first) throw fail('CONFIG_INVALID', { problems: `pipeline ${ticket.pipeline}: no row is on under these settings` })
@@ -122,6 +122,7 @@ async function start(env: TicketCallsEnv, { ticketId, actionId }: Acting): Promi
     phase: first.phase,
     pinned,
     settings,
+    sources,
     branch: `looptroop/${ticketId}`,
     baseBranch,
     baseCommit,

@@ -65,7 +65,7 @@ export interface TicketVerbs {
     input: At & {
       ticketId: string
       revision: number
-      patch: Partial<Pick<NewTicket, 'title' | 'description' | 'priority' | 'pipeline' | 'models'>>
+      patch: Partial<Pick<NewTicket, 'title' | 'description' | 'priority' | 'pipeline' | 'models'>> & Pick<Ticket, 'own'>
     },
   ): Promise<Ticket>
   /** CHANGES.start: pins pipeline and settings, opens attempt 1 of the first phase. Events `ticket.started`, `ticket.status`, `phase.entered`. */

@@ -29,6 +29,7 @@ export function ticketCommands(program: Command): void {
     .option('--project <key>', 'its key or id; not needed when there is one only')
     .option('--pipeline <name>')
     .option('--model <provider/model>', 'its main model; default: the setting models.main')
+    .option('--set <name=value...>', 'settings of its own, such as qa.manual=true')
     .option('--draft', 'do not start it')
     .action((title: string | undefined, options: NewOptions) => withSession(global(), (session) => createTicket(session, title, options)))
   program
@@ -44,7 +45,27 @@ interface NewOptions {
   readonly project?: string
   readonly pipeline?: string
   readonly model?: string
+  readonly set?: readonly string[]
   readonly draft?: boolean
+}
+
+function jsonOr(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text // a model's name, a word
+  }
+}
+
+/** A value is JSON where it can be read as that, else a text. */
+function patchOf(given: readonly string[]): Record<string, unknown> {
+  return Object.fromEntries(
+    given.map((text) => {
+      const [, name, value] = /^([\w.]+)=(.+)$/s.exec(text) ?? []
+      if (name === undefined || value === undefined) throw new UsageError(`--set takes name=value, not ${text}`)
+      return [name, jsonOr(value)]
+    }),
+  )
 }
 
 async function createTicket({ client, print, ask, interactive }: Session, given: string | undefined, options: NewOptions): Promise<void> {
@@ -54,6 +75,7 @@ async function createTicket({ client, print, ask, interactive }: Session, given:
   const { description, pipeline, model } = options
   const models = model === undefined ? {} : { models: { main: model } }
   const draft = await client.tickets.create.mutate({ projectId, title, description, pipeline, ...models })
+  if (options.set) await client.settings.update.mutate({ scope: 'ticket', id: draft.id, patch: patchOf(options.set) })
   const ticket = options.draft === true ? draft : await client.tickets.start.mutate({ ticketId: draft.id })
   print(ticket, () => [line(ticket), `→ looptroop watch ${ticket.id}`])
 }

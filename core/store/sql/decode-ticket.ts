@@ -1,5 +1,5 @@
 /** Rows of `tickets` as tickets. */
-import type { Settings } from '../../settings.ts'
+import type { ResolvedSettings, Settings } from '../../settings.ts'
 import { toTicket } from '../../ticket.ts'
 import type {
   Blocked,
@@ -30,6 +30,7 @@ function fieldsOf<P>(context: Context, row: Row, progressOf: (row: Row) => P): T
     priority: int(row, 'priority'),
     pipeline: text(row, 'pipeline'),
     models: json<Ticket['models']>(row, 'models'),
+    ...(typeof row['own_settings'] === 'string' ? { own: json<Partial<Settings>>(row, 'own_settings') } : {}),
     paused: int(row, 'paused') === 1,
     heldBy: textOrNull(row, 'held_by') as Ticket['heldBy'],
     revision: int(row, 'revision'),
@@ -61,6 +62,7 @@ const toProgress = (row: Row): Progress => ({
   ...toListedProgress(row),
   pinned: parsedOnce(text(row, 'pinned')) as PinnedPipeline,
   settings: parsedOnce(text(row, 'settings')) as Settings,
+  ...(typeof row['setting_sources'] === 'string' ? { sources: parsedOnce(row['setting_sources']) as ResolvedSettings['sources'] } : {}),
 })
 
 /** What starts pin on their tickets is mostly the same: a list of a thousand parses it once. Frozen, because all share it. */

@@ -59,7 +59,7 @@ async function deleteTicket(context: Context, fence: Fence, input: Parameters<Ke
   batch.runOnInbox('DELETE FROM inbox WHERE ticket_id = :ticketId')
   for (const table of TABLES) batch.run(`DELETE FROM ${table} WHERE ticket_id = :ticketId`)
   batch.run(
-    `UPDATE tickets SET deleted_at = :at, title = '', description = '', models = NULL, blocked = NULL, pinned = NULL, settings = NULL,
+    `UPDATE tickets SET deleted_at = :at, title = '', description = '', models = NULL, blocked = NULL, pinned = NULL, settings = NULL, own_settings = NULL,
        revision = revision + 1, updated_at = :at WHERE id = :ticketId`,
   )
   await batch.commit()

@@ -64,12 +64,13 @@ async function startTicket(context: Context, fence: Fence, input: Input<'startTi
     reason: 'entered',
   })
   setStatus(batch, 'start', {
-    more: `phase = :toPhase, attempt = 1, visits = 1, pinned = :pinned, settings = :settings, branch = :branch, base_branch = :baseBranch,
+    more: `phase = :toPhase, attempt = 1, visits = 1, pinned = :pinned, settings = :settings, setting_sources = :sources, branch = :branch, base_branch = :baseBranch,
       base_commit = :baseCommit, started_at = :at, start_id = :startId, `,
     args: {
       toPhase: phase,
       pinned: JSON.stringify(pinned),
       settings: JSON.stringify(input.settings),
+      sources: input.sources === undefined ? null : JSON.stringify(input.sources),
       branch,
       baseBranch: input.baseBranch,
       baseCommit,

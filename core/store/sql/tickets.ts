@@ -52,7 +52,7 @@ async function createTicket(context: Context, input: NewTicket): Promise<Ticket>
 
 async function editTicket(context: Context, input: Parameters<Verbs['editTicket']>[0]): Promise<Ticket> {
   const { ticketId, at, patch } = input
-  const fields = Object.keys(patch)
+  const fields = Object.keys(patch).map((field) => (field === 'own' ? 'settings' : field))
   const batch = guardKnown(new Batch(context, 'editTicket', { ticketId, at }), ticketId)
   batch.guard('draft', 'SELECT status = :draft FROM tickets WHERE id = :ticketId', { draft: FIRST_STATUS })
   batch.guard('revision', 'SELECT revision = :revision FROM tickets WHERE id = :ticketId', { revision: input.revision })
@@ -60,7 +60,8 @@ async function editTicket(context: Context, input: Parameters<Verbs['editTicket'
     batch.run(
       `UPDATE tickets SET title = COALESCE(:title, title), description = COALESCE(:description, description),
          priority = COALESCE(:priority, priority), pipeline = COALESCE(:pipeline, pipeline),
-         models = CASE WHEN :setsModels THEN :models ELSE models END, revision = revision + 1, updated_at = :at WHERE id = :ticketId`,
+         models = CASE WHEN :setsModels THEN :models ELSE models END,
+         own_settings = CASE WHEN :setsOwn THEN :own ELSE own_settings END, revision = revision + 1, updated_at = :at WHERE id = :ticketId`,
       {
         title: patch.title ?? null,
         description: patch.description ?? null,
@@ -68,6 +69,8 @@ async function editTicket(context: Context, input: Parameters<Verbs['editTicket'
         pipeline: patch.pipeline ?? null,
         setsModels: 'models' in patch ? 1 : 0,
         models: encodeOrNull(patch.models),
+        setsOwn: 'own' in patch ? 1 : 0,
+        own: encodeOrNull(patch.own),
       },
     )
     batch.append([event('ticket.updated', { fields })])
