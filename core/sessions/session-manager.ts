@@ -39,7 +39,7 @@ export async function ownSession(driving: Driving, options: OwnOptions): Promise
   const row = await driving.store.sessionInSlot(options.slot)
   if (row && options.forceFresh) await abandon(driving, row, { reason: 'a fresh session was asked for' })
   else if (row?.state === 'creating') {
-    const adopted = await adoptByNonce(driving, row)
+    const adopted = await adoptInBudget(driving, row)
     if (adopted) return { session: adopted, fresh: true }
   } else if (row) {
     const session = await reconnect(driving, row, options.prompt)
@@ -170,6 +170,20 @@ async function create(driving: Driving, options: OwnOptions): Promise<Owned['ses
 async function findByNonce(driving: Driving, nonce: string): Promise<readonly RemoteSession[]> {
   const sessions = await driving.opencode.adapter.listSessions({ limit: 1_000, signal: driving.signal })
   return sessions.filter((s) => carriesNonce(s, nonce))
+}
+
+/** While OpenCode is away it is asked again, as for a reconnect: a person is not troubled with a restart. */
+async function adoptInBudget(driving: Driving, row: SessionRecord): Promise<Owned['session'] | null> {
+  const until = driving.clock.monotonic() + UNVERIFIED_BUDGET_MS
+  for (;;) {
+    try {
+      return await adoptByNonce(driving, row)
+    } catch (error) {
+      if (!isCode(error, 'SESSION_UNVERIFIED') || driving.clock.monotonic() >= until) throw error
+    }
+    await driving.clock.sleep(UNVERIFIED_STEP_MS, driving.signal)
+    if (driving.signal.aborted) throw fail('RUN_ABORTED', { ticketId: row.slot.ticketId })
+  }
 }
 
 /** A row that was claimed but never activated: its session, when OpenCode has one with the nonce. */

@@ -78,6 +78,28 @@ describe('a session whose creation was not answered', (it) => {
     assert.equal([session.nonce, session.sessionId], ['feed', remote.id])
     assert.equal(await remotes(owning), [remote.id])
   })
+
+  it('is looked for again while OpenCode is started anew, within a budget: the row is kept', async () => {
+    await using owning = await startOwning()
+    const { slot, fence, store } = owning.world
+    const prompt = { name: 'answer', inputHash: 'h' }
+    const { adapter, dir, server } = owning.fake
+    const own = { slot, directory: dir, model: { provider: 'fake', model: 'm1' }, prompt }
+    await store.claimSlot(fence, { ...own, nonce: 'feed', opencodeId: adapter.opencodeId, at: 1 })
+    const remote = await adapter.createSession({ directory: dir, title: 'x', metadata: { looptroop: 'feed' }, rules: [] })
+    server.crash()
+    assert.is(await codeOf(owning.own()), 'SESSION_UNVERIFIED')
+    assert.ok(owning.slept.reduce((a, b) => a + b) >= 60_000)
+    let asked = 0
+    const listSessions: typeof adapter.listSessions = (options) => {
+      asked += 1
+      if (asked === 3) server.restart()
+      return adapter.listSessions(options)
+    }
+    const driving = owning.with({ opencode: { ...owning.driving.opencode, adapter: { ...adapter, listSessions } } })
+    assert.is((await ownSession(driving, { ...own, rules: [] })).session.sessionId, remote.id)
+    assert.is(asked, 3)
+  })
 })
 
 describe('a session that is given up', (it) => {
