@@ -61,7 +61,7 @@ async function main(argv: readonly string[]): Promise<number> {
     const reference = play.delivers ? await person.playOne(first) : null
     if (reference) say(`${reference.ticketId} is completed without a kill`)
     for (const repo of play.delivers ? others : stage.repos) await person.keepBusy(repo)
-    const done = await killAway({ stage, person, random: seeded(options.seed), kills, hits, say })
+    const done = await killAway({ stage, person, random: seeded(options.seed), kills, aims: play.aims, hits, say })
     await person.finish(play.finishMs)
     await person.stop()
     const findings = await audit({ stage, play, person, hits })

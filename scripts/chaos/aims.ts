@@ -8,8 +8,10 @@ import type { Random } from './random.ts'
 import type { Stage } from './stage.ts'
 
 /** A turn's receipt; `admitted`: just now, so that nothing began to answer; `settled`: its prompt is not recorded yet. */
-export const AIMS = ['intended', 'sent', 'admitted', 'settled', 'uncertain'] as const
-export type Aim = (typeof AIMS)[number]
+export const TURN_AIMS = ['intended', 'sent', 'admitted', 'settled', 'uncertain'] as const
+/** Of a step that commits, pushes or calls the forge: it has begun, and is not recorded. */
+export const ACTING = 'acting'
+export type Aim = (typeof TURN_AIMS)[number] | typeof ACTING
 
 /** Each is taken so often in a run of a hundred; of the kills this share at most. */
 const TIMES = 5
@@ -22,6 +24,8 @@ const MOMENTS = {
   sent: "EXISTS (SELECT 1 FROM turns WHERE receipt = 'sent' AND posts = 1)",
   admitted: "EXISTS (SELECT 1 FROM turns WHERE receipt = 'admitted' AND (julianday('now') - 2440587.5) * 86400000 - admitted_at < 12)",
   uncertain: "EXISTS (SELECT 1 FROM turns WHERE receipt = 'uncertain')",
+  acting: `EXISTS (SELECT 1 FROM steps WHERE state = 'open'
+    AND verb IN ('workspace.commit', 'workspace.squash', 'workspace.push', 'forge.open', 'forge.merge'))`,
   settled: `EXISTS (SELECT 1 FROM tickets k
     JOIN prompts p ON p.ticket_id = k.id AND p.phase = k.phase AND p.attempt = k.attempt AND p.state = 'open'
     JOIN turns t ON t.ticket_id = k.id AND t.phase = k.phase AND t.attempt = k.attempt AND t.prompt = p.name
@@ -36,8 +40,8 @@ export interface Aims extends AsyncDisposable {
   readonly taken: Readonly<Record<Aim, number>>
 }
 
-export function openAims(stage: Stage): Aims {
-  const taken = Object.fromEntries(AIMS.map((aim) => [aim, 0])) as Record<Aim, number>
+export function openAims(stage: Stage, aims: readonly Aim[]): Aims {
+  const taken = Object.fromEntries(aims.map((aim) => [aim, 0])) as Record<Aim, number>
   const door = openDoor(stage)
   const strike = async (moment: keyof typeof MOMENTS, both = false): Promise<'server' | 'both' | null> => {
     const opencode = both ? stage.opencodePid() : null
@@ -50,6 +54,7 @@ export function openAims(stage: Stage): Aims {
     sent: () => strike('sent', true),
     admitted: () => strike('admitted', true),
     settled: () => strike('settled'),
+    acting: () => strike('acting'),
     // Somebody writes into the session, and OpenCode dies before it has answered anything: nobody can tell what came of it.
     uncertain: async () => {
       const pid = (await meddle(stage, 'wrote into the session')) && stage.opencodePid()
@@ -61,7 +66,7 @@ export function openAims(stage: Stage): Aims {
   return {
     taken,
     next: (random) => {
-      const open = AIMS.filter((aim) => taken[aim] < TIMES)
+      const open = aims.filter((aim) => taken[aim] < TIMES)
       if (open.length === 0 || random.next() >= SHARE) return null
       return random.pick(Object.fromEntries(open.map((aim) => [aim, 1])) as Record<Aim, number>)
     },

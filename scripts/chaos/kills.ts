@@ -1,6 +1,8 @@
 /** The kills: at seeded moments or aimed at rare ones, of the server, of OpenCode, of both. One while nothing works does not count. */
 import { systemClock } from '#core'
-import { openAims } from './aims.ts'
+import { phases } from '#phases'
+import { ACTING, openAims } from './aims.ts'
+import type { Aim } from './aims.ts'
 import { MEDDLINGS, meddle } from './foreign.ts'
 import { count, peek } from './peek.ts'
 import type { Hits } from './peek.ts'
@@ -13,6 +15,7 @@ export interface KillOptions {
   readonly person: Person
   readonly random: Random
   readonly kills: number
+  readonly aims: readonly Aim[]
   readonly hits: Hits
   readonly say: (line: string) => void
 }
@@ -23,27 +26,32 @@ const WEIGHTS: Readonly<Record<Victim, number>> = { server: 60, opencode: 20, bo
 const PAUSES_MS = { short: [50, 1_500], long: [2_000, 10_000] } as const
 /** How often another client of OpenCode does something before a kill. */
 const MEDDLE_SHARE = 0.2
+/** Phases that commit, push or call the forge: elsewhere the moment would be waited for in vain. */
+const ACTIVE = new Set(phases.filter(({ primitive }) => primitive === 'work' || primitive === 'command').map(({ id }) => id))
 const PAUSES = { short: 45, long: 55 } as const
 
-export async function killAway({ stage, person, random, kills, hits, say }: KillOptions): Promise<Readonly<Record<Victim, number>>> {
+export async function killAway(options: KillOptions): Promise<Readonly<Record<Victim, number>>> {
+  const { stage, person, random, kills, hits, say } = options
   const done: Record<Victim, number> = { server: 0, opencode: 0, both: 0 }
-  await using aims = openAims(stage)
+  await using aims = openAims(stage, options.aims)
   for (let n = 0; n < kills;) {
     const [least, most] = PAUSES_MS[random.pick(PAUSES)]
     await systemClock.sleep(random.between(least, most))
     if (random.next() < MEDDLE_SHARE) await disturb({ stage, person, random, say })
-    const aim = aims.next(random)
+    const wished = aims.next(random)
     const victim = random.pick(WEIGHTS)
     const restartAfterMs = random.between(0, 1_000)
     const working = await person.working()
     const pid = stage.opencodePid()
     if (working.length === 0 || pid === null) continue
+    const aim = wished === ACTING && !working.some((ticket) => ACTIVE.has(ticket.phase ?? '')) ? null : wished
     const struck = aim ? await aims.take(aim) : await strike(stage, { victim, pid, hits })
     if (struck !== 'opencode') await comeBack(stage, { hits, restartAfterMs })
     if (struck === null) continue
     n += 1
     done[struck] += 1
-    say(`${n}/${kills} ${struck}${aim ? ` at a turn that is ${aim}` : ''}, while ${working.map((t) => `${t.id} ${t.phase}`).join(', ')}`)
+    const at = aim ? ` at a ${aim === ACTING ? 'step' : 'turn'} that is ${aim}` : ''
+    say(`${n}/${kills} ${struck}${at}, while ${working.map((t) => `${t.id} ${t.phase}`).join(', ')}`)
   }
   return done
 }

@@ -1,4 +1,6 @@
 /** What is played: a pipeline with its models, what the person decides at its gates, and what must come of a ticket. */
+import { ACTING, TURN_AIMS } from './aims.ts'
+import type { Aim } from './aims.ts'
 import { slowScript } from './model-script.ts'
 import { fullScriptFor, MEMBERS } from './full-script.ts'
 import { fullDecision, usualDecision } from './decisions.ts'
@@ -15,6 +17,8 @@ export interface Play {
   readonly tickets: number
   readonly script: (trees: Trees) => Script
   readonly decide: Decide
+  /** Moments that kills are aimed at. */
+  readonly aims: readonly Aim[]
   /** What a person says of a turn that nobody can tell the end of. */
   readonly resolve: (turnId: string) => 'resend' | 'abandon'
   /** A bare remote and a stand-in for the forge; and one ticket without kills first, which the others are compared with. */
@@ -32,6 +36,7 @@ const quick: Play = {
   tickets: 4,
   script: () => slowScript,
   decide: usualDecision,
+  aims: TURN_AIMS,
   resolve: (turnId) => (turnId.charCodeAt(turnId.length - 1) % 2 === 0 ? 'resend' : 'abandon'),
   delivers: false,
   beads: ['bead(clean-slugs)'],
@@ -44,6 +49,7 @@ const full: Play = {
   tickets: 3,
   script: fullScriptFor,
   decide: fullDecision,
+  aims: [...TURN_AIMS, ACTING],
   // A member whose turn is abandoned has no draft: the documents would differ, as they should.
   resolve: () => 'resend',
   delivers: true,
