@@ -52,15 +52,14 @@ async function main(argv: readonly string[]): Promise<number> {
   if (typeof options === 'string') return (console.error(options), 2)
   const { play, kills, tickets, keep } = options
   say(options.again)
-  await using stage = await openStage({ play, projects: tickets + (play.delivers ? 1 : 0), keep })
+  await using stage = await openStage({ play, keep })
   await stage.startServer()
-  const person = createPerson(stage.client, play)
+  const person = createPerson(stage, play)
   const hits: Hits = { receipts: {}, rows: {} }
   try {
-    const [first = '', ...others] = stage.repos
-    const reference = play.delivers ? await person.playOne(first) : null
+    const reference = play.delivers ? await person.playOne() : null
     if (reference) say(`${reference.ticketId} is completed without a kill`)
-    for (const repo of play.delivers ? others : stage.repos) await person.keepBusy(repo)
+    for (let lane = 1; lane <= tickets; lane += 1) person.keepBusy()
     const done = await killAway({ stage, person, random: seeded(options.seed), kills, aims: play.aims, hits, say })
     await person.finish(play.finishMs)
     await person.stop()

@@ -1,5 +1,6 @@
 /** What random moments hardly ever meet: states of a turn that last a millisecond, or that need a cause. */
 import { fork } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Met, Order } from './door.ts'
@@ -87,13 +88,14 @@ interface Door extends AsyncDisposable {
 function openDoor(stage: Stage): Door {
   const door = fork(fileURLToPath(new URL('door.ts', import.meta.url)), { execArgv: ['--import', 'tsx'] })
   const gone = new Promise((resolve) => door.once('exit', resolve))
-  const databases = stage.repos.map((repo) => path.join(repo, '.looptroop', 'looptroop.db'))
+  const databases = (): readonly string[] =>
+    stage.repos.map((repo) => path.join(repo, '.looptroop', 'looptroop.db')).filter((file) => existsSync(file))
   return {
     meet: (order) =>
       new Promise((resolve, reject) => {
         door.once('message', ({ met }: Met) => resolve(met))
         void gone.then(() => reject(new Error('the door is gone')))
-        door.send({ ...order, databases, limitMs: LIMIT_MS } satisfies Order)
+        door.send({ ...order, databases: databases(), limitMs: LIMIT_MS } satisfies Order)
       }),
     [Symbol.asyncDispose]: async () => {
       door.kill('SIGKILL')

@@ -5,12 +5,13 @@ import type { Form } from '#plugins/contract'
 import type { LoopTroopClient } from '#router'
 import { SAMPLE_TICKET } from '../demo/sample.ts'
 import type { Play } from './plays.ts'
+import type { Stage } from './stage.ts'
 
 export interface Person {
   /** One ticket, from its creation to its end. */
-  playOne(repo: string): Promise<Followed | null>
-  /** One ticket after the other there, until `finish`. */
-  keepBusy(repo: string): Promise<void>
+  playOne(): Promise<Followed | null>
+  /** One ticket after the other, until `finish`. */
+  keepBusy(): void
   /** Tickets that are running now: where a kill hits work. */
   working(): Promise<readonly TicketView[]>
   /** No new tickets from now on; resolves when all are completed, or `limitMs` is over. */
@@ -31,11 +32,16 @@ export interface Followed {
   readonly seen: string[]
 }
 
+interface Project {
+  readonly id: string
+  readonly repo: string
+}
+
 const LOOK_MS = 150
 /** Answers that say "somebody did it already": it was done by a call whose reply a kill took away. */
 const DONE_ALREADY = new Set(['QUESTION_ANSWERED', 'QUESTION_UNKNOWN', 'GATE_CLOSED', 'ACTION_CONSUMED', 'TICKET_WRONG_STATUS'])
 
-export const createPerson = (client: LoopTroopClient, play: Play): Person => new ChaosPerson(client, play)
+export const createPerson = (stage: Pick<Stage, 'client' | 'newProject'>, play: Play): Person => new ChaosPerson(stage, play)
 
 class ChaosPerson implements Person {
   readonly tickets = new Map<string, Followed>()
@@ -43,31 +49,37 @@ class ChaosPerson implements Person {
   readonly surprises: string[] = []
   readonly #client: LoopTroopClient
   readonly #play: Play
+  readonly #newProject: Stage['newProject']
   readonly #stopping = new AbortController()
   readonly #lanes: Promise<void>[] = []
   #finishing = false
   #rejecting = false
 
-  constructor(client: LoopTroopClient, play: Play) {
+  constructor({ client, newProject }: Pick<Stage, 'client' | 'newProject'>, play: Play) {
     this.#client = client
+    this.#newProject = newProject
     this.#play = play
   }
 
-  async playOne(repo: string): Promise<Followed | null> {
-    const ticket = await this.#begin(await this.#attach(repo), { repo, n: 1 })
+  async playOne(): Promise<Followed | null> {
+    const project = await this.#attach()
+    const ticket = project && (await this.#begin(project, 1))
     if (ticket) await this.#care(ticket)
     return ticket
   }
 
-  async keepBusy(repo: string): Promise<void> {
-    this.#lanes.push(this.#lane(await this.#attach(repo), repo))
+  keepBusy(): void {
+    this.#lanes.push(this.#lane())
   }
 
-  async #attach(repo: string): Promise<string> {
-    const { id } = await this.#client.projects.attach.mutate({ path: repo })
+  async #attach(): Promise<Project | null> {
+    const repo = await this.#newProject()
     const { settings } = this.#play
-    if (Object.keys(settings).length > 0) await this.#client.settings.update.mutate({ scope: 'project', id, patch: { ...settings } })
-    return id
+    return this.#insist(async () => {
+      const { id } = await this.#client.projects.attach.mutate({ path: repo })
+      if (Object.keys(settings).length > 0) await this.#client.settings.update.mutate({ scope: 'project', id, patch: { ...settings } })
+      return { id, repo }
+    })
   }
 
   async working(): Promise<readonly TicketView[]> {
@@ -91,15 +103,17 @@ class ChaosPerson implements Person {
     await Promise.all(this.#lanes)
   }
 
-  /** One ticket after the other. */
-  async #lane(projectId: string, repo: string): Promise<void> {
+  /** One ticket after the other. What one has delivered would be the next one's base: then each has a project of its own. */
+  async #lane(): Promise<void> {
+    let project = await this.#attach()
     for (let n = 1; !this.#stopping.signal.aborted && !(this.#finishing && n > 1); n += 1) {
-      const ticket = await this.#begin(projectId, { repo, n })
+      if (n > 1 && this.#play.delivers) project = await this.#attach()
+      const ticket = project && (await this.#begin(project, n))
       if (ticket) await this.#care(ticket)
     }
   }
 
-  async #begin(projectId: string, { repo, n }: { repo: string; n: number }): Promise<Followed | null> {
+  async #begin({ id: projectId, repo }: Project, n: number): Promise<Followed | null> {
     const name = `${projectId}:${n}`
     const created = await this.#insist(() =>
       this.#client.tickets.create.mutate({

@@ -26,7 +26,10 @@ import type { Trees } from './trees.ts'
 export interface Stage extends AsyncDisposable {
   readonly folder: string
   readonly dataDir: string
+  /** Those that were made so far. */
   readonly repos: readonly string[]
+  /** A repository with the sample; has one ticket at a time. */
+  newProject(): Promise<string>
   readonly model: ScriptedModel
   readonly trees: Trees
   readonly client: LoopTroopClient
@@ -52,8 +55,6 @@ export type Killer = (pid: number) => Promise<boolean>
 
 export interface StageOptions {
   readonly play: Play
-  /** Repositories; each has one ticket at a time. */
-  readonly projects: number
   readonly keep: boolean
 }
 
@@ -61,12 +62,17 @@ const SERVE = fileURLToPath(new URL('../serve.ts', import.meta.url))
 const TOKEN = 'chaos-token-of-this-run'
 const UP_MS = 60_000
 
-export async function openStage({ play, projects, keep }: StageOptions): Promise<Stage> {
+export async function openStage({ play, keep }: StageOptions): Promise<Stage> {
   const folder = await realpath(await mkdtemp(path.join(tmpdir(), 'looptroop-chaos-')))
   const trees = watchTrees()
   const model = await startScriptedModel({ script: play.script(trees) })
-  const repos = Array.from({ length: projects }, (_, i) => path.join(folder, `project${'abcdefgh'[i]}`))
-  for (const repo of repos) await makeProject(repo, play)
+  const repos: string[] = []
+  const newProject = async (): Promise<string> => {
+    const repo = path.join(folder, `project${lettersOf(repos.length)}`)
+    repos.push(repo)
+    await makeProject(repo, play)
+    return repo
+  }
   const env = await homeEnvironment(folder, model.url)
   if (play.delivers) env['PATH'] = await withForge(folder)
   const port = await freePort()
@@ -75,7 +81,7 @@ export async function openStage({ play, projects, keep }: StageOptions): Promise
   const server = serverProcess({ folder, env: { ...env, LOOPTROOP_PORT: String(port), LOOPTROOP_TOKEN: TOKEN }, client })
   const opencodePid = (): number | null => pidIn(path.join(dataDir, 'opencode', 'server.json'))
   return {
-    ...{ folder, dataDir, repos, model, trees, client, opencodePid, deaths: server.deaths, deleted: new Set<string>() },
+    ...{ folder, dataDir, repos, newProject, model, trees, client, opencodePid, deaths: server.deaths, deleted: new Set<string>() },
     startServer: server.start,
     killServer: (by = at('SIGKILL')) => server.end(by),
     serverRuns: server.runs,
@@ -95,6 +101,9 @@ export async function openStage({ play, projects, keep }: StageOptions): Promise
 
 /** Where a project's branches are pushed to. */
 export const remoteOf = (repo: string): string => `${repo}.git`
+
+/** a … z, ba … : a project's key is made of the letters of its folder. */
+const lettersOf = (n: number): string => (n < 26 ? '' : lettersOf(Math.floor(n / 26))) + String.fromCharCode(97 + (n % 26))
 
 async function makeProject(repo: string, { delivers }: Play): Promise<void> {
   await mkdir(repo)
