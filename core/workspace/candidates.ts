@@ -27,19 +27,22 @@ interface Entry {
 
 export async function candidateFiles(place: Place, since = 'HEAD'): Promise<Candidates> {
   const tree = await writeTree(place)
-  const all = entriesOf((await between(place, [since, tree], '--raw')).split('\0'))
+  const { all, binary } = readRaw(await between(place, [since, tree], ['-z', '--raw', '--numstat']))
+  if (all.length === 0) return { files: [], more: 0 }
   const entries = all.slice(0, MOST_FILES)
-  const facts = {
-    known: new Set(splitNul((await place.git(['ls-tree', '-r', '-z', '--name-only', 'HEAD'])).stdout)),
-    binary: binaryIn(await between(place, [since, tree], '--numstat')),
-    sizes: await sizesOf(place, entries),
-    secrets: secretsIn(await between(place, [since, tree], '--patch')),
-  }
+  const patch = ['-U0', '--patch', '--no-ext-diff', '--no-textconv', '--src-prefix=a/', '--dst-prefix=b/']
+  const [known, sizes, lines] = await Promise.all([
+    since === 'HEAD' ? null : namesAtHead(place),
+    sizesOf(place, entries),
+    between(place, [since, tree], patch),
+  ])
+  const facts = { known, binary, sizes, secrets: secretsIn(lines) }
   return { files: entries.map((entry) => fileOf(entry, facts)), more: all.length - entries.length }
 }
 
 interface Facts {
-  readonly known: ReadonlySet<string>
+  /** Null: what is not new is known. */
+  readonly known: ReadonlySet<string> | null
   readonly binary: ReadonlySet<string>
   readonly sizes: ReadonlyMap<string, number>
   readonly secrets: ReadonlyMap<string, readonly number[]>
@@ -47,31 +50,31 @@ interface Facts {
 
 function fileOf({ path, mode, blob, status }: Entry, { known, binary, sizes, secrets }: Facts): CandidateFile {
   return {
-    ...{ path, status, tracked: known.has(path), kind: KINDS[mode] ?? 'file' },
+    ...{ path, status, tracked: known?.has(path) ?? status !== 'added', kind: KINDS[mode] ?? 'file' },
     ...{ bytes: status === 'deleted' ? null : (sizes.get(blob) ?? 0), binary: binary.has(path), secrets: secrets.get(path) ?? [] },
   }
 }
 
-async function between(place: Place, commits: readonly [string, string], format: string): Promise<string> {
-  const patch = format === '--patch'
-  const how = patch ? ['-U0', '--no-ext-diff', '--no-textconv', '--src-prefix=a/', '--dst-prefix=b/'] : ['-z']
-  return (await place.git(['diff-tree', '-r', '--no-renames', format, ...how, ...commits], patch ? { maxOutput: PATCH_BYTES } : {})).stdout
-}
+const between = async (place: Place, commits: readonly [string, string], how: readonly string[]): Promise<string> =>
+  (await place.git(['diff-tree', '-r', '--no-renames', ...how, ...commits], { maxOutput: PATCH_BYTES })).stdout
 
-/** `:oldmode newmode oldblob newblob status`, then the path. */
-function entriesOf(fields: readonly string[]): readonly Entry[] {
-  const entries: Entry[] = []
-  for (let i = 0; i + 1 < fields.length; i += 2) {
+const namesAtHead = async (place: Place): Promise<ReadonlySet<string>> =>
+  new Set(splitNul((await place.git(['ls-tree', '-r', '-z', '--name-only', 'HEAD'])).stdout))
+
+/**
+ * First `:oldmode newmode oldblob newblob status` and the path as fields of their own, then `added removed path` as one; of what is no
+ * text git counts no lines.
+ */
+function readRaw(text: string): { readonly all: readonly Entry[]; readonly binary: ReadonlySet<string> } {
+  const fields = splitNul(text)
+  const all: Entry[] = []
+  let i = 0
+  for (; fields[i]?.startsWith(':') === true; i += 2) {
     const [oldMode = '', mode = '', , blob = '', letter = 'M'] = (fields[i] ?? '').slice(1).split(' ')
-    const status = STATUS[letter] ?? 'modified'
-    entries.push({ path: fields[i + 1] ?? '', mode: GONE.test(mode) ? oldMode : mode, blob, status })
+    all.push({ path: fields[i + 1] ?? '', mode: GONE.test(mode) ? oldMode : mode, blob, status: STATUS[letter] ?? 'modified' })
   }
-  return entries
+  return { all, binary: new Set(fields.slice(i).flatMap((row) => (row.startsWith('-\t-\t') ? [row.slice(4)] : []))) }
 }
-
-/** Git counts no lines of what is not text. */
-const binaryIn = (numstat: string): ReadonlySet<string> =>
-  new Set(splitNul(numstat).flatMap((row) => (row.startsWith('-\t-\t') ? [row.slice(4)] : [])))
 
 async function sizesOf(place: Place, entries: readonly Entry[]): Promise<ReadonlyMap<string, number>> {
   const blobs = [...new Set(entries.filter((e) => !GONE.test(e.blob) && KINDS[e.mode] !== 'submodule').map((e) => e.blob))]

@@ -14,6 +14,7 @@ export interface CommitWork {
 
 export async function commitWork(phase: PhaseRun, { name, message, declared, without = [] }: CommitWork): Promise<string | null> {
   const { files, more } = await phase.workspace.candidates(`${name}:files`)
+  if (files.length === 0) return null
   const out = files.filter((file) => isLeftover(file) || without.includes(file.path))
   const paths = files.filter((file) => !out.includes(file)).map(pathOf)
   const undeclared = paths.filter((path) => !isDeclared(path, declared))

@@ -17,6 +17,34 @@ describe('INTEGRATING_CHANGES', (it) => {
   })
 })
 
+describe('INTEGRATING_CHANGES and the hooks of the repository', (it) => {
+  const integrating = phaseNamed('INTEGRATING_CHANGES')
+  const said = (hook: string) => ({ hook, exitCode: 1, timedOut: false, durationMs: 1, output: 'no good' })
+  const failing = { passed: false, ran: [said('pre-commit')] }
+  const verbs = (run: { readonly recorded: readonly { name: string }[] }) =>
+    run.recorded.map((r) => r.name).filter((name) => name.startsWith('hooks'))
+  it('tells a failing one, and takes back what it changed, unless it has to pass', async () => {
+    const run = await testPhase(integrating, { hooks: { ...failing, changed: ['a.ts'] } })
+    const { hooks } = run.outcome?.output as { hooks: { failure: string } }
+    assert.equal([run.outcome?.outcome, verbs(run), run.violations], ['done', ['hooks', 'hooks:reset'], []])
+    assert.match(hooks.failure, /pre-commit ended with 1:\nno good/)
+  })
+  it('sends a failing one back to the final test, and stops when that did not help twice, or when it is about the message', async () => {
+    const required = { ...failing, policy: 'require' as const }
+    const ends = async (script: object): Promise<unknown> => (await testPhase(integrating, { hooks: required, ...script })).outcome?.outcome
+    assert.equal([await ends({}), await ends({ visits: 2 }), await ends({ visits: 3 })], ['reverify', 'reverify', 'hooks_failed'])
+    const stopped = await testPhase(integrating, { hooks: { ...required, ran: [said('commit-msg')] } })
+    assert.equal([stopped.outcome?.outcome, stopped.violations], ['hooks_failed', []])
+    assert.match(`${stopped.outcome?.reason} ${stopped.outcome?.hint}`, /commit-msg ended with 1:\nno good .*git\.hooks/)
+  })
+  it('proves the change again when one that has to pass changed it', async () => {
+    const artifacts = { final_test_report: { commands: [{ command: 'npm test' }] } }
+    const run = await testPhase(integrating, { artifacts, hooks: { policy: 'run', changed: ['a.ts'] } })
+    assert.equal([run.commands, run.outcome?.outcome, run.violations], [['npm test'], 'done', []])
+    assert.equal(verbs(run), ['hooks', 'hooks:commit', 'hooks:squash'])
+  })
+})
+
 describe('CLEANING_ENV', (it) => {
   it('removes the worktree and keeps the branch', async () => {
     const run = await testPhase(phaseNamed('CLEANING_ENV'))
