@@ -6,7 +6,7 @@ import { chmod, lstat, mkdir, readdir, readFile, realpath, rm, rmdir, writeFile 
 import path from 'node:path'
 import { fail } from '../errors.ts'
 import { openGit, type Git } from './git.ts'
-import { openRepository } from './repository.ts'
+import { openRepository, type OpenRepository } from './repository.ts'
 
 export interface PlaceOptions {
   readonly repoPath: string
@@ -14,6 +14,8 @@ export interface PlaceOptions {
   readonly branch: string
   readonly baseCommit: string
   readonly signal?: AbortSignal | undefined
+  /** The repository, when it was opened before: where it is does not change while a phase runs. */
+  readonly opened?: () => Promise<OpenRepository>
 }
 /** A worktree that is there. */
 export interface Place {
@@ -84,8 +86,8 @@ export async function openFolders(folder: string): Promise<void> {
     if (entry.isDirectory()) await openFolders(path.join(folder, entry.name))
 }
 
-async function openCommon({ repoPath, worktreePath, signal }: PlaceOptions): Promise<{ commonDir: string; git: Git }> {
-  const { top, commonDir } = await openRepository(repoPath, signal)
+async function openCommon({ repoPath, worktreePath, signal, opened }: PlaceOptions): Promise<{ commonDir: string; git: Git }> {
+  const { top, commonDir } = await (opened?.() ?? openRepository(repoPath, signal))
   const inside = path.relative(path.resolve(worktreePath), top)
   if (inside === '' || !(inside.startsWith('..') || path.isAbsolute(inside))) {
     throw fail('INVALID_INPUT', { field: 'worktreePath', problem: `${worktreePath} holds the repository itself` })

@@ -17,13 +17,14 @@ import {
 } from './worktree-commits.ts'
 import { githubForge, type Forge } from './forge.ts'
 import { lookAtInputs } from './inputs.ts'
+import { openRepository, type OpenRepository } from './repository.ts'
 import { checkHooks, type HookRequest } from './run-hooks.ts'
 import { effectsSince, markEffects, type Beside, type Marks } from './side-effects.ts'
 import { surveyOf } from './survey.ts'
 import { mergeBase, type Updated } from './worktree-merge.ts'
 import { endProcessesIn } from './processes.ts'
 import { ensurePlace, openPlace, removePlace, type PlaceOptions } from './worktree-place.ts'
-import { changedPaths, diffTrees, resetTo, treeState, type Diff } from './worktree-tree.ts'
+import { changedPaths, diffTrees, resetTo, restoreState, treeState, type Diff } from './worktree-tree.ts'
 
 export interface WorkspaceOptions extends PlaceOptions {
   readonly clock: Clock
@@ -59,6 +60,8 @@ export interface Workspace {
   run(options: Omit<CommandRequest, 'cwd' | 'maxOutput'> & { readonly maxOutput?: number }): Promise<ExecResult>
   /** Equal before and after means that nothing was written or committed. Ignored files are not looked at. */
   treeState(): Promise<string>
+  /** Back to a `treeState`: its commit on the ticket's branch, and what was not committed then. */
+  restore(state: string): Promise<void>
   readonly forge: Forge
   /** Removes the worktree, keeps the branch. */
   remove(): Promise<void>
@@ -67,7 +70,8 @@ export interface Workspace {
 const DIFF_CHARS = 200_000
 const OUTPUT_BYTES = 200_000
 
-export function createWorkspace(options: WorkspaceOptions): Workspace {
+export function createWorkspace(wanted: WorkspaceOptions): Workspace {
+  const options = { ...wanted, opened: openedOnce(wanted) }
   const { clock, branch, worktreePath, baseCommit, repoPath } = options
   const place = () => openPlace(options)
   return {
@@ -93,11 +97,26 @@ export function createWorkspace(options: WorkspaceOptions): Workspace {
     push: async (wanted = {}) => pushBranch(await place(), wanted),
     run: (wanted) => runCommand({ maxOutput: OUTPUT_BYTES, ...wanted, cwd: worktreePath }),
     treeState: async () => treeState(await place()),
+    restore: async (state) => restoreState(await place(), state, clock),
     remove: async () => {
       await endProcessesIn(worktreePath, clock)
       await removePlace(options)
     },
   }
+}
+
+/** A repository that cannot be opened is asked for again the next time. */
+function openedOnce({ repoPath, signal }: WorkspaceOptions): () => Promise<OpenRepository> {
+  let opened: Promise<OpenRepository> | null = null
+  const open = async (): Promise<OpenRepository> => {
+    try {
+      return await openRepository(repoPath, signal)
+    } catch (error) {
+      opened = null
+      throw error
+    }
+  }
+  return () => (opened ??= open())
 }
 
 /** Removes a ticket's worktree from outside the kernel (doctor); its branch stays. */
