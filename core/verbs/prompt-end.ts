@@ -46,8 +46,14 @@ export const treeBefore = <T>(run: RunContext, asked: Asked<T>): Promise<string 
     : Promise.resolve(null)
 
 export async function assertUntouched<T>(run: RunContext, asked: Asked<T>, before: string | null): Promise<void> {
-  if (before === null || (await run.workspace.treeState()) === before) return
-  const paths = (await run.workspace.changed()).join(', ')
-  await run.workspace.reset(await run.workspace.head())
-  throw fail('READ_ONLY_VIOLATED', { phase: run.journal.at.phase, paths: `${paths} (prompt ${asked.name})` })
+  const paths = await putBack(run, before)
+  if (paths !== null) throw fail('READ_ONLY_VIOLATED', { phase: run.journal.at.phase, paths: `${paths} (prompt ${asked.name})` })
+}
+
+/** The tree as it was; what was changed in it, null when nothing was. Also when the prompt fails: who must not write leaves no trace. */
+export async function putBack({ workspace }: RunContext, before: string | null): Promise<string | null> {
+  if (before === null || (await workspace.treeState()) === before) return null
+  const changed = await workspace.changed(before.split(':')[0])
+  await workspace.restore(before)
+  return changed.join(', ') || 'the branch'
 }

@@ -1,5 +1,6 @@
 /** `phase.prompt`: a named request with its turns, until there is a validated value or a failure. Recorded, then replayed. */
 import type { PromptOptions, Turned } from '#plugins/contract'
+import { isCode } from '../errors.ts'
 import { event } from '../events/events.ts'
 import { providerNotice } from '../limit-notices.ts'
 import type { PromptRecord, TurnRecord } from '../store/records.ts'
@@ -13,7 +14,7 @@ import { resumeTurn, runOpenCodePrompt } from '../turns/run-opencode-prompt.ts'
 import { ask } from './asked.ts'
 import type { Asked } from './asked.ts'
 import { letterOf } from './letter.ts'
-import { assertPolicy, assertUntouched, endedBy, toolsViolated, touchesNothing, treeBefore } from './prompt-end.ts'
+import { assertPolicy, assertUntouched, endedBy, toolsViolated, touchesNothing, treeBefore, putBack } from './prompt-end.ts'
 import type { End, Ended } from './prompt-end.ts'
 import type { RunContext } from './run-context.ts'
 
@@ -25,11 +26,21 @@ export async function promptVerb<T>(run: RunContext, name: string, options: Prom
   for (const source of known?.sources ?? []) run.sources.add(source)
   const { journal } = run
   if (known?.state === 'done') return known.result as unknown as Turned<T>
-  const end = await journal.busy(() => converse(run, asked, known))
+  const end = await journal.busy(() => orPutBack(run, tree, () => converse(run, asked, known)))
   if (end.do === 'rest') return journal.rest(name)
   if (end.do === 'wait') return journal.park(name, { waitingFor: 'time', until: end.until })
   if (end.do === 'ended') return end.turned
   return journal.busy(() => complete(run, asked, { end, tree }))
+}
+
+/** A turn that used tools which its policy denies has failed already: then nobody compares the tree any more. */
+async function orPutBack<T>(run: RunContext, tree: string | null, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (isCode(error, 'TOOLS_VIOLATED')) await putBack(run, tree)
+    throw error
+  }
 }
 
 /** Recorded, and with it the end of the session. */

@@ -102,6 +102,14 @@ export async function resetTo(place: Place, commit: string, clock: Clock): Promi
     })
 }
 
+/** Back to what `treeState` saw: its commit, and what was not committed then. */
+export async function restoreState(place: Place, state: string, clock: Clock): Promise<void> {
+  const [head = '', tree = ''] = state.split(':')
+  await resetTo(place, head, clock)
+  await place.git(['read-tree', '-u', '--reset', tree])
+  await place.git(['reset', '--quiet', '--mixed'])
+}
+
 async function hardReset(place: Place, commit: string): Promise<void> {
   const run = async (): Promise<void> => {
     await place.git(['reset', '--hard', '--quiet', commit])
