@@ -35,8 +35,8 @@ const FRESH_MS = 60_000
 const RENEWAL_MS = 250
 const FIRST_MS = 4_000
 const SHOWN = 12
-/** Milliseconds before the second, third and fourth try. */
-const AGAIN_MS = [1_000, 3_000, 7_000] as const
+/** Milliseconds before each further try, as for a session that cannot be created. */
+const AGAIN_MS = [1_000, 3_000, 7_000, 15_000] as const
 const NONE: ModelCatalogue = { models: [], connectedProviders: [], defaultModels: {} }
 
 export function createModelList(adapter: Pick<OpencodeAdapter, 'listModels'>, clock: Clock): ModelList {

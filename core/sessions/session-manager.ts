@@ -27,8 +27,8 @@ export interface Owned {
   readonly fresh: boolean
 }
 
-/** Milliseconds before the second, third and fourth try. */
-export const CREATE_DELAYS_MS = [1_000, 3_000, 7_000] as const
+/** Milliseconds before each further try: an OpenCode that died is up again within these, also on a slow machine. */
+export const CREATE_DELAYS_MS = [1_000, 3_000, 7_000, 15_000] as const
 /** How long an unreadable session is looked for again before the ticket blocks with SESSION_UNVERIFIED. */
 export const UNVERIFIED_BUDGET_MS = 60_000
 const UNVERIFIED_STEP_MS = 2_000

@@ -25,14 +25,14 @@ describe('a model that is asked for', (it) => {
   it('is looked for again while OpenCode is away, when nobody waits', async () => {
     const { clock, models, asked } = listing(3)
     const end = ended(models.assertModelKnown(ref, { patient: true }))
-    await clock.advance(11_000)
+    await clock.advance(26_000)
     assert.equal([await end, asked()], ['known', 4])
   })
   it('is given up when OpenCode stays away', async () => {
     const { clock, models, asked } = listing(9)
     const end = ended(models.assertModelKnown(ref, { patient: true }))
-    await clock.advance(11_000)
-    assert.equal([await end, asked()], ['OPENCODE_UNREACHABLE', 4])
+    await clock.advance(26_000)
+    assert.equal([await end, asked()], ['OPENCODE_UNREACHABLE', 5])
   })
   it('is looked for once when a person waits, and when the answer is another error', async () => {
     const waited = listing(1)
