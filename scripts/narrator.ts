@@ -87,6 +87,18 @@ const TICKET: Telling = {
     bold(`  ${d.exitCode === 0 ? '✔' : '✘'} the server ran: ${printable(d.command)}`) +
       ` → ${d.timedOut ? 'ran into its time limit' : `exit ${d.exitCode ?? 'none'}`} in ${d.durationMs} ms`,
   ],
+  'hooks.checked': (d, { bold }) => [
+    ...d.ran.map((one) => {
+      const end = one.timedOut ? 'ran into its time limit' : `exit ${one.exitCode ?? 'none'}`
+      const last = one.exitCode === 0 ? '' : `: ${printable(one.output.trim().split('\n').at(-1) ?? '')}`
+      return bold(`  ${one.exitCode === 0 ? '✔' : '✘'} git hook ${one.hook}`) + ` → ${end}${last}`
+    }),
+    ...d.left.map((one) => `  git hook ${one.hook} did not run: ${one.why}`),
+    ...(d.changed.length > 0 ? [`  the hooks changed ${printable(d.changed.join(', '))}`] : []),
+  ],
+  'files.outside': (d) =>
+    d.files.map((file) => `  ! ${file.written ? 'changed' : 'named'} outside the worktree, by ${file.tool}: ${printable(file.path)}`),
+  'files.beside': (d) => (d.git.length > 0 ? [`  ! changed meanwhile in git itself: ${printable(d.git.join(', '))}`] : []),
   'prompt.invalid': (d) => [
     `  the answer did not validate: ${printable(d.problem.split('\n')[0] ?? '')}${d.again ? '; asking again' : ''}`,
   ],

@@ -4,6 +4,7 @@ import type { CandidateFile, Form, Json, OutputSpec, PhaseRun } from '../contrac
 import { part, slices, withParts } from '../define.ts'
 import { FileVerdicts, isOdd, judge } from '../documents/candidate-files.ts'
 import type { JudgedFile } from '../documents/candidate-files.ts'
+import { tell } from './tell.ts'
 import { promptAgain } from './again.ts'
 
 export interface Audited {
@@ -47,11 +48,22 @@ export async function auditCandidates(phase: PhaseRun, files: readonly Candidate
   const judged = judge(files, { declared, verdicts })
   await phase.save(KIND, { files: judged as unknown as Json })
   const open = judged.filter((file) => file.verdict === 'review')
+  await tellOdd(phase, judged)
   if (open.length === 0) return ended(judged)
   const { action, payload } = await phase.ask('candidate-files', FORM)
   const decided = judged.map((file) => (open.includes(file) ? byPerson(file, { action, payload }) : file))
   await phase.save(KIND, { files: decided as unknown as Json })
   return ended(decided)
+}
+
+async function tellOdd(phase: PhaseRun, judged: readonly JudgedFile[]): Promise<void> {
+  const odd = judged.filter((file) => isOdd(file) || file.verdict === 'exclude')
+  const lines = odd.map(
+    ({ path, flags, verdict, reason }) => `${path} (${flags.join(', ')}): ${verdict}${reason === '' ? '' : `, ${reason}`}`,
+  )
+  const undeclared = judged.filter((file) => file.flags.includes('undeclared')).map(({ path }) => path)
+  const told = undeclared.length === 0 ? lines : [...lines, `named by no work item: ${undeclared.join(', ')}`]
+  if (told.length > 0) await tell(phase, told)
 }
 
 const ended = (files: readonly JudgedFile[]): Audited => ({

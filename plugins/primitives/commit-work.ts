@@ -1,6 +1,7 @@
 /** A work item's commit: what belongs to it, without what tools left behind. The tree is clean afterwards. */
 import type { CandidateFile, PhaseRun } from '../contract.ts'
 import { isDeclared, isLeftover } from '../documents/candidate-files.ts'
+import { tell } from './tell.ts'
 
 export interface CommitWork {
   /** Prefix of the names of its verbs. */
@@ -22,6 +23,7 @@ export async function commitWork(phase: PhaseRun, { name, message, declared, wit
     await phase.emit({ name: 'work.files', data: { item: name, declared: [...declared], undeclared, left_out: out.map(pathOf), more } })
   // More than are listed: then all of it, as without this look.
   const commit = await phase.workspace.commit(`${name}:commit`, { message, ...(out.length === 0 || more > 0 ? {} : { paths }) })
+  if (out.length > 0) await tell(phase, [`not committed: ${out.map(pathOf).join(', ')}`])
   if (out.length > 0) await phase.workspace.reset(`${name}:tidy`, await phase.workspace.head(`${name}:head`))
   return commit
 }

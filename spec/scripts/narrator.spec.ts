@@ -56,6 +56,29 @@ describe('a narrator', (it) => {
       '  ✘ draft p/m1 has no answer: timed_out',
     ])
   })
+  it('tells what hooks said, and what was changed where nothing should be', () => {
+    const ran = [
+      { hook: 'pre-commit', exitCode: 0, timedOut: false, durationMs: 1, output: '' },
+      { hook: 'commit-msg', exitCode: 1, timedOut: false, durationMs: 1, output: 'first\nno good\n' },
+    ]
+    const hooks = { ...at, name: 'hooks', stage: 'commit' as const, policy: 'report', passed: false, ran, changed: ['a.ts'] }
+    const turn = { turnId: 't', ...at, prompt: 'p' }
+    assert.equal(
+      told(
+        event('hooks.checked', { ...hooks, left: [{ hook: 'pre-push', why: 'it is not executable' }] }),
+        event('files.outside', { ...turn, files: [{ path: '/etc/hosts', tool: 'bash', written: true }] }),
+        event('files.beside', { ...turn, ignored: ['.env'], git: ['.git/config'], more: 0 }),
+      ),
+      [
+        '  ✔ git hook pre-commit → exit 0',
+        '  ✘ git hook commit-msg → exit 1: no good',
+        '  git hook pre-push did not run: it is not executable',
+        '  the hooks changed a.ts',
+        '  ! changed outside the worktree, by bash: /etc/hosts',
+        '  ! changed meanwhile in git itself: .git/config',
+      ],
+    )
+  })
   it('lets nothing that a model wrote move the cursor or forge a line', () => {
     const forged = 'x\u001b[2J\n✔ the server ran: rm -rf /'
     const lines = told(
