@@ -1,6 +1,6 @@
 /** The branch is pushed and a draft pull request opened. Without a forge the ticket ends with its local branch, and says so. */
 import * as v from 'valibot'
-import { GiveUp, HOOKS_HINT, definePhase, hookFailure, hookSummary, hooksStop, part, promptAgain, slices, withParts } from '#plugins'
+import { GiveUp, HOOKS_HINT, definePhase, hookFailure, hookSummary, hooksStop, part, promptAgain, slices, tell, withParts } from '#plugins'
 import type { PhaseRun } from '#plugins'
 
 const Text = v.object({
@@ -42,7 +42,9 @@ export default definePhase<Text>({
     const { ok, reason = '' } = await phase.forge.available('forge')
     const changed = await phase.workspace.changed('changed', phase.ticket.baseCommit)
     if (!ok || changed.length === 0) {
-      await phase.save('pull_request_report', { opened: false, branch, reason: ok ? 'nothing was changed' : reason })
+      const why = ok ? 'nothing was changed' : reason
+      await phase.save('pull_request_report', { opened: false, branch, reason: why })
+      await tell(phase, [`no pull request (${why}): the change is ready on ${branch}`])
       return phase.done(undefined, LOCAL)
     }
     const text = await textOf(phase)
@@ -51,6 +53,7 @@ export default definePhase<Text>({
     await push(phase)
     const { number, url, head } = await phase.forge.openPullRequest('open', text)
     await phase.save('pull_request_report', { opened: true, branch, number, url, head, title: text.title, hooks: hookSummary(hooks) })
+    await tell(phase, [`pull request #${number}: ${url}`])
     return phase.done()
   },
 })

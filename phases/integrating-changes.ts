@@ -14,6 +14,7 @@ import {
   hooksOverChange,
   nextRound,
   runProject,
+  tell,
 } from '#plugins'
 import type { Outcome, PhaseRun } from '#plugins'
 
@@ -57,6 +58,10 @@ export default command({
     const { commit } = hooks
     // What goes on from here has this content: a later visit compares with it.
     await phase.save('tested_commit', { commit })
+    await tell(phase, [
+      `${squashed.commits} commits are one now: ${commit.slice(0, 10)} on ${ticket.baseBranch}`,
+      ...audit.without.map((file) => `left out: ${file}`),
+    ])
     const { stat } = await phase.workspace.diff('diff', { from: squashed.base, to: commit, maxChars: 20_000 })
     return phase.done({
       ...{ branch: ticket.branch, commit, base: squashed.base, before, commits: squashed.commits, stat, base_moved: moved },
@@ -75,6 +80,7 @@ async function provedAgain(phase: PhaseRun, name: string): Promise<string | null
 }
 
 async function testAgain<T>(phase: PhaseRun<T>, reason: string): Promise<Outcome<T>> {
+  await tell(phase, [reason.split('\n')[0] ?? ''])
   await nextRound(phase, reason)
   return phase.done(undefined, REVERIFY)
 }

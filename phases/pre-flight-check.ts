@@ -1,7 +1,7 @@
 /** Everything that coding will need, before it needs it: the plan, the worktree, the model. What is only missing later is a warning. */
 import * as v from 'valibot'
 import { parse } from 'yaml'
-import { GiveUp, definePhase, graphProblems, promptAgain, slices } from '#plugins'
+import { GiveUp, definePhase, graphProblems, promptAgain, slices, tell } from '#plugins'
 import type { Json, PhaseRun } from '#plugins'
 
 interface Check {
@@ -33,6 +33,12 @@ export default definePhase({
     ]
     const failed = checks.filter((check) => !check.ok && check.severity === 'fail')
     await phase.save('preflight_report', { passed: failed.length === 0, checks: checks as unknown as Json })
+    await tell(
+      phase,
+      checks.flatMap(({ id, ok, detail, severity }) =>
+        ok ? [] : [`${severity === 'fail' ? 'not ready' : 'a warning'}: ${id}: ${detail}`],
+      ),
+    )
     if (failed.length === 0) return phase.done()
     throw new GiveUp(failed.map((check) => `${check.id}: ${check.detail}`).join('; '), { hint: 'Mend what is named, then Retry.' })
   },

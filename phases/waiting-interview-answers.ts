@@ -6,6 +6,7 @@ import * as v from 'valibot'
 import { parse } from 'yaml'
 import {
   COMPLETE,
+  INTERVIEW_PHASES,
   Interview as InterviewSchema,
   MAX_BATCH,
   Questions,
@@ -66,7 +67,8 @@ async function documentOf<T>(phase: PhaseRun<Interview>, kind: string, schema: v
 
 /** The prepared ones first, then what the coverage check wants to know; the last is free. */
 async function openQuestions(phase: PhaseRun<Interview>, asked: readonly Asked[]): Promise<Askable[]> {
-  const compiled = (await documentOf(phase, 'interview_questions', Questions))?.questions ?? []
+  const prepared = (await documentOf(phase, 'interview_questions', Questions))?.questions ?? []
+  const compiled = prepared.toSorted((a, b) => INTERVIEW_PHASES.indexOf(a.phase) - INTERVIEW_PHASES.indexOf(b.phase))
   const further = (await documentOf(phase, 'interview_follow_ups', Questions))?.questions ?? []
   const all: readonly Askable[] = [
     ...compiled.map((q) => ({ ...q, source: 'compiled' as const })),

@@ -17,6 +17,8 @@ export interface GatePhase {
   readonly questions?: readonly Json[]
   /** Artifact kinds to read beside it. */
   readonly beside?: readonly string[]
+  /** After a person has edited the artifact here, before the gate opens again. */
+  onEdit?(phase: PhaseRun<Decision>, content: string): Promise<void>
   /** After the decision, before the phase ends: keep a comment, seed items … */
   onDecision?(phase: PhaseRun<Decision>, decision: Decision): Promise<void>
 }
@@ -61,7 +63,7 @@ export const gate = (definition: GatePhase): PhasePlugin<Decision> => {
     stops,
     async run(phase) {
       const open = gaps !== undefined && (await namesGaps(phase, gaps))
-      const decision = await decided(phase, open ? { ...form, actions: [...actions, FIX_GAPS] } : form)
+      const decision = await decided(phase, definition, open ? { ...form, actions: [...actions, FIX_GAPS] } : form)
       await definition.onDecision?.(phase, decision)
       const end = phase.done(undefined, decision.action)
       return stops.includes(decision.action) ? { ...end, ...leadsNowhere(decision.action) } : end
@@ -80,12 +82,13 @@ async function namesGaps(phase: PhaseRun<Decision>, artifact: string): Promise<b
 }
 
 /** Each edit is a new revision, and the next decision is on that one: an approval of what was there before is void. */
-async function decided(phase: PhaseRun<Decision>, form: Form): Promise<Decision> {
+async function decided(phase: PhaseRun<Decision>, definition: GatePhase, form: Form): Promise<Decision> {
   for (let n = 1; ; n += 1) {
     const decision = await phase.ask(n === 1 ? 'decision' : `decision:${n}`, form)
     const edits = form.actions.find((action) => action.id === decision.action)?.edits === true
     if (!edits || form.artifact === undefined) return decision
     const { content } = decision.payload as { content: string }
     await phase.save(form.artifact, content, { derivedFrom: decision.sha256 === undefined ? [] : [decision.sha256] })
+    await definition.onEdit?.(phase, content)
   }
 }
