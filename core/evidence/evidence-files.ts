@@ -43,6 +43,7 @@ export class EvidenceFiles {
     const left = EVIDENCE_LIMITS.ticketBytes - known.reduce((sum, file) => sum + file.bytes, 0)
     const folder = this.#of(place)
     await mkdir(folder, { recursive: true, mode: 0o700 })
+    await sweep(folder, at)
     const part = path.join(folder, `.${randomBytes(8).toString('hex')}.part`)
     try {
       const { sha256, bytes } = await receive(part, content, Math.min(EVIDENCE_LIMITS.fileBytes, left))
@@ -103,6 +104,16 @@ export class EvidenceFiles {
 }
 
 const tooLarge = (problem: string): Error => fail('EVIDENCE_TOO_LARGE', { problem })
+
+/** Uploads that died with their server. */
+async function sweep(folder: string, now: number): Promise<void> {
+  for (const name of await readdir(folder)) {
+    const file = path.join(folder, name)
+    const found = name.endsWith('.part') ? await stat(file).catch(() => null) : null
+    if (found && now - found.mtimeMs > STALE_MS) await rm(file, { force: true })
+  }
+}
+const STALE_MS = 3_600_000
 
 async function receive(file: string, content: AsyncIterable<Uint8Array>, limit: number): Promise<{ sha256: string; bytes: number }> {
   const hash = createHash('sha256')

@@ -107,6 +107,14 @@ describe('attached files', (it) => {
     await writeFile(join(folder, sha256), 'whole')
     assert.equal([await world.files.list(place), await codeOf(world.files.find(place, sha256))], [[], 'EVIDENCE_UNKNOWN'])
     assert.is((await world.add('b', 'whole')).name, 'b')
+    await writeFile(join(folder, '.dead.part'), 'half')
+    await world.files.add(place, { name: 'later', content: chunks('later'), at: Date.now() + 2 * 3_600_000 })
+    assert.not(
+      (await everything(folder)).some((file) => file.endsWith('.part')),
+      'what died with its server is swept away',
+    )
+    await world.files.removeAll(place)
+    await world.add('b', 'whole')
     await writeFile(join(folder, `${sha256}.json`), '{"name":')
     assert.equal(await world.files.list(place), [])
     await world.files.removeAll(place)
