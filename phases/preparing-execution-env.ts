@@ -93,6 +93,7 @@ async function hooksRun(phase: PhaseRun, name: string): Promise<string | null> {
   const policy = phase.settings['git.hooks']
   if (policy !== 'require' && policy !== 'run') return null
   const check = await phase.workspace.hooks(`${name}:hooks`, { stage: 'commit' })
+  if (check.ran.length === 0 && check.left.length > 0) return `Git hooks have to run here: ${check.left.map(({ why }) => why).join('; ')}.`
   return hooksStop(check) ? hookFailure(check) : null
 }
 

@@ -64,9 +64,14 @@ async function hookFolder(place: Place): Promise<{ folder: string; shown: string
   if (configured === undefined) return { folder: path.resolve(place.gitDir, '../../hooks'), shown: '.git/hooks', inside: null }
   const folder = path.resolve(place.path, configured)
   const relative = path.relative(place.path, folder)
-  const outside = relative.startsWith('..') || path.isAbsolute(relative)
-  return { folder, shown: outside ? configured : relative, inside: outside ? null : (relative.split(path.sep)[0] ?? null) }
+  if (relative.startsWith('..') || path.isAbsolute(relative)) return { folder, shown: configured, inside: null }
+  // A manager makes it when it is installed, and git does not have it (husky's `.husky/_`): then as a person's own commit would find it.
+  const own = path.resolve(place.gitDir, '../../..', relative)
+  if (!(await isFolder(folder)) && (await isFolder(own))) return { folder: own, shown: `your checkout's ${relative}`, inside: null }
+  return { folder, shown: relative, inside: relative.split(path.sep)[0] ?? null }
 }
+
+const isFolder = async (folder: string): Promise<boolean> => (await stat(folder).catch(() => undefined))?.isDirectory() === true
 
 /** The ticket itself changed what would be run: nobody has agreed to that yet. */
 async function changedSince(place: Place, { since, folder }: { since: string; folder: string }): Promise<boolean> {

@@ -10,7 +10,7 @@ import { findHooks, type FoundHook } from './find-hooks.ts'
 import { splitNul } from './git.ts'
 import { OutputBuffer, runProcess } from './process.ts'
 import { resolveCommit } from './repository.ts'
-import type { Place } from './worktree-place.ts'
+import { mendLink, type Place } from './worktree-place.ts'
 import { writeTree } from './worktree-tree.ts'
 
 export interface HookRequest extends HookOptions {
@@ -28,9 +28,12 @@ export async function checkHooks(place: Place, request: HookRequest): Promise<Ho
   const { policy, stage } = request
   // Without a message there is nothing to ask about one.
   const wanted: readonly string[] = STAGES[stage].filter((name) => name !== 'commit-msg' || request.message !== undefined)
-  const found = (await findHooks(place, request.since)).hooks.filter((hook) => wanted.includes(hook.name))
+  const { hooks, hints } = await findHooks(place, request.since)
+  const found = hooks.filter((hook) => wanted.includes(hook.name))
   const why = (hook: FoundHook): string | null => hook.whyNot ?? (policy === 'skip' ? 'git.hooks is skip' : null)
-  const left = found.flatMap((hook) => (why(hook) === null ? [] : [{ hook: hook.name, why: why(hook) ?? '' }]))
+  // What was meant to be there and is not is said as well.
+  const missing = found.length > 0 ? [] : hints.map((hint) => ({ hook: wanted.join(', '), why: hint }))
+  const left = [...found.flatMap((hook) => (why(hook) === null ? [] : [{ hook: hook.name, why: why(hook) ?? '' }])), ...missing]
   const runnable = found.filter((hook) => why(hook) === null).toSorted((a, b) => wanted.indexOf(a.name) - wanted.indexOf(b.name))
   if (runnable.length === 0) return { policy, ran: [], left, passed: true, changed: [] }
   // Over a whole change the commit counts, not what an earlier run of a hook, cut off by a crash, has left in the files.
@@ -54,8 +57,11 @@ async function overCommit(place: Place, request: HookRequest, { hooks, tree }: O
     const message = path.join(scratch, 'COMMIT_EDITMSG')
     await writeFile(message, `${(request.message ?? '').trim()}\n`)
     const env = { GIT_DIR: scratch, GIT_INDEX_FILE: path.join(scratch, 'index') }
+    // For tools that take GIT_DIR out of their environment and look for themselves (lint-staged). Every use of the worktree mends it.
+    await mendLink({ path: place.path, gitDir: scratch })
     return await inOrder(hooks, (hook) => run(place, request, { hook, env, args: hook.name === 'commit-msg' ? [message] : [] }))
   } finally {
+    await mendLink(place)
     await rm(scratch, { recursive: true, force: true })
   }
 }

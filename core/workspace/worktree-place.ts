@@ -119,7 +119,7 @@ async function isWhole(place: Place): Promise<boolean> {
 }
 
 /** An agent's own git follows this file; ours does not, but the worktree should be what it says. */
-async function mendLink(place: Place): Promise<void> {
+export async function mendLink(place: Pick<Place, 'path' | 'gitDir'>): Promise<void> {
   const file = path.join(place.path, '.git')
   const right = `gitdir: ${place.gitDir}\n`
   const stat = await lstat(file).catch(() => undefined)

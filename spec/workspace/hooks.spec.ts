@@ -54,6 +54,18 @@ describe("the repository's hooks over a commit", (it) => {
     assert.equal(await readFile(path.join(tree.repo.path, '.git/worktrees/T-1/index')), before)
     assert.not((await tree.repo.git('branch', '--list')).includes('planted'))
   })
+  it('see it also when a tool of theirs looks for the repository itself', async () => {
+    await using tree = await startTree()
+    await hook(
+      tree,
+      'pre-commit',
+      '#!/bin/sh\nunset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE\ngit diff --cached --name-only\ngit rev-parse HEAD\n',
+    )
+    await tree.write('one.ts', '1\n')
+    const head = await tree.work.commit({ message: 'one', key: 'k1' })
+    assert.is(said(await check(tree, { since: tree.base }))[0]?.[2], `one.ts\n${tree.base}`)
+    assert.equal([await tree.git('rev-parse', 'HEAD'), await tree.git('status', '--porcelain')], [head, ''])
+  })
   it('one that fails ends it; what they change in files is named and stays', async () => {
     await using tree = await startTree()
     await hook(tree, 'pre-commit', '#!/bin/sh\necho formatted > src/a.ts\ngit add src/a.ts\necho "no good" >&2\nexit 1\n')
@@ -141,6 +153,17 @@ describe('which hooks there are', (it) => {
   it('a manager that is configured but not installed is a hint', async () => {
     await using tree = await startTree({ '.pre-commit-config.yaml': 'repos: []\n' })
     assert.match((await tree.work.survey({ policy: 'report' })).hooks.hints.join(), /pre-commit is configured, but no hook is/)
+    assert.match((await check(tree)).left[0]?.why ?? '', /pre-commit is configured, but no hook is/)
+  })
+  it('a folder that a manager makes when it is installed is the one of the person’s checkout', async () => {
+    await using tree = await startTree({ '.husky/pre-commit': 'echo husky\n' })
+    await tree.repo.git('config', 'core.hooksPath', '.husky/_')
+    assert.match((await check(tree)).left[0]?.why ?? '', /husky is configured, but no hook is there in \.husky\/_/)
+    await tree.repo.write('.husky/_/pre-commit', '#!/bin/sh\necho "from $0"\n')
+    await chmod(path.join(tree.repo.path, '.husky/_/pre-commit'), 0o755)
+    assert.equal(said(await check(tree)), [['pre-commit', 0, `from ${path.join(tree.repo.path, '.husky/_/pre-commit')}`]])
+    await tree.write('.husky/_/pre-commit', '#!/bin/sh\necho installed\n', 0o755)
+    assert.equal(said(await check(tree)), [['pre-commit', 0, 'installed']])
   })
 })
 
