@@ -17,6 +17,8 @@ export type Aim = (typeof TURN_AIMS)[number] | typeof ACTING
 /** Each is taken so often in a run of a hundred; of the kills this share at most. */
 const TIMES = 5
 const SHARE = 0.3
+/** Where one may come soon. */
+const ACTING_SHARE = 0.5
 const LIMIT_MS = 20_000
 
 /** The moments, as conditions on a project's database. */
@@ -34,8 +36,8 @@ const MOMENTS = {
 } as const
 
 export interface Aims extends AsyncDisposable {
-  /** What the next kill is aimed at; null: nothing, it comes at a random moment. */
-  next(random: Random): Aim | null
+  /** What the next kill is aimed at; null: nothing, it comes at a random moment. `acts`: a ticket is where it commits or delivers. */
+  next(random: Random, acts: boolean): Aim | null
   /** Kills there: `met` says which were killed, null when the moment did not come. */
   take(aim: Aim): Promise<'server' | 'both' | null>
   readonly taken: Readonly<Record<Aim, number>>
@@ -66,10 +68,12 @@ export function openAims(stage: Stage, aims: readonly Aim[]): Aims {
   }
   return {
     taken,
-    next: (random) => {
+    next: (random, acts) => {
       const open = aims.filter((aim) => taken[aim] < TIMES)
-      if (open.length === 0 || random.next() >= SHARE) return null
-      return random.pick(Object.fromEntries(open.map((aim) => [aim, 1])) as Record<Aim, number>)
+      if (acts && open.includes(ACTING) && random.next() < ACTING_SHARE) return ACTING
+      const atTurns = open.filter((aim) => aim !== ACTING)
+      if (atTurns.length === 0 || random.next() >= SHARE) return null
+      return random.pick(Object.fromEntries(atTurns.map((aim) => [aim, 1])) as Record<Aim, number>)
     },
     take: async (aim) => {
       const met = await acts[aim]()

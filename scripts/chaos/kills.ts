@@ -38,13 +38,13 @@ export async function killAway(options: KillOptions): Promise<Readonly<Record<Vi
     const [least, most] = PAUSES_MS[random.pick(PAUSES)]
     await systemClock.sleep(random.between(least, most))
     if (random.next() < MEDDLE_SHARE) await disturb({ stage, person, random, say })
-    const wished = aims.next(random)
+    const working = await person.working()
+    const acts = working.some((ticket) => ACTIVE.has(ticket.phase ?? ''))
+    const aim = aims.next(random, acts)
     const victim = random.pick(WEIGHTS)
     const restartAfterMs = random.between(0, 1_000)
-    const working = await person.working()
     const pid = stage.opencodePid()
     if (working.length === 0 || pid === null) continue
-    const aim = wished === ACTING && !working.some((ticket) => ACTIVE.has(ticket.phase ?? '')) ? null : wished
     const struck = aim ? await aims.take(aim) : await strike(stage, { victim, pid, hits })
     if (struck !== 'opencode') await comeBack(stage, { hits, restartAfterMs })
     if (struck === null) continue
