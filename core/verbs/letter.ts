@@ -10,11 +10,11 @@ import { ticketState } from './ticket-state.ts'
 
 export interface Letter {
   /** Begins to gather what a fresh session is told. */
-  prepare(): void
+  readonly prepare: () => void
   /** The whole message. Stores first what it used up: a person's answers, and what was trimmed. */
-  text(fresh: boolean): Promise<string>
+  readonly text: (fresh: boolean) => Promise<string>
   /** Content hashes of the artifacts in the text, once it is there. */
-  sources(): readonly string[]
+  readonly sources: () => readonly string[]
 }
 
 interface Gathered {

@@ -20,7 +20,10 @@ describe('the client in a bundle', (it) => {
     const ours = inputs.filter((file) => /^(core|router|plugins|phases)\//.test(file)).toSorted()
     assert.equal(
       ours.filter(
-        (file) => !/^(core\/events\/(index|events|live)|core\/(ticket|redact|money)|router\/(client|attach-file)|router\/watch\/\w+)\.ts$/.test(file),
+        (file) =>
+          !/^(core\/events\/(index|events|live)|core\/(ticket|redact|money)|router\/(client|attach-file)|router\/watch\/\w+)\.ts$/.test(
+            file,
+          ),
       ),
       [],
     )

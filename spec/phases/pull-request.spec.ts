@@ -4,7 +4,15 @@ import type { PullRequest } from '../../plugins/contract.ts'
 import { describe } from '../helpers/suite.ts'
 import { phaseNamed } from './phases.ts'
 
-const pullRequest: PullRequest = { number: 7, url: 'https://forge.invalid/7', state: 'open', draft: true, head: 'base', base: 'main', updatedAt: null }
+const pullRequest: PullRequest = {
+  number: 7,
+  url: 'https://forge.invalid/7',
+  state: 'open',
+  draft: true,
+  head: 'base',
+  base: 'main',
+  updatedAt: null,
+}
 const creating = phaseNamed('CREATING_PULL_REQUEST')
 const waiting = phaseNamed('WAITING_PR_REVIEW')
 const integrating = phaseNamed('INTEGRATING_CHANGES')

@@ -17,4 +17,7 @@ export interface Schema {
 }
 
 export const APP_SCHEMA: Schema = { name: 'looptroop-app', steps: [APP_001] }
-export const PROJECT_SCHEMA: Schema = { name: 'looptroop-project', steps: [PROJECT_001, PROJECT_002, PROJECT_003, PROJECT_004, PROJECT_005] }
+export const PROJECT_SCHEMA: Schema = {
+  name: 'looptroop-project',
+  steps: [PROJECT_001, PROJECT_002, PROJECT_003, PROJECT_004, PROJECT_005],
+}
