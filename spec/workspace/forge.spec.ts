@@ -63,6 +63,8 @@ describe('the forge', (it) => {
     assert.is((await forge.merge(await workspace.head())).state, 'merged')
     assert.is((await forge.close()).state, 'merged')
     assert.match(await gitIn(remote, 'show', 'main:a.txt'), 'two')
+    const again = await forge.open({ ...text, ...at }) // somebody merged it while its reply was lost
+    assert.equal([again.state, again.number, (await world.log()).filter((line) => line.startsWith('pr create')).length], ['merged', 1, 1])
   })
   it('says what is missing: a remote, the tool', async () => {
     await using world = await stage()
