@@ -17,6 +17,8 @@ export interface Portrait {
 /** Names of fields that hold times, ids and hashes of one run. */
 const OF_ONE_RUN = new Set([
   ...['durationMs', 'output', 'at', 'updatedAt', 'number', 'url'],
+  // Names the try: one that a kill cut off is not counted, and has its number.
+  'session',
   // Of a vote: the order follows from the seed, and what is listed in that order.
   ...['seed', 'order', 'totals', 'scores', 'corrected'],
 ])
