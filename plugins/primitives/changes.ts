@@ -8,14 +8,22 @@ import * as v from 'valibot'
 import type { Json, OutputSpec } from '../contract.ts'
 
 const Text = v.pipe(v.string(), v.trim(), v.minLength(1))
-export const Change = v.object({
+export type Change = {
+  readonly type: 'modified' | 'added' | 'removed'
+  /** An item's id, or a field of the document. */
+  readonly target: string
+  readonly value?: Json | undefined
+  readonly inspired_by: string | null
+  readonly why: string
+}
+/** Its type is written out: a schema's own, with JSON in it, is too deep for a consumer's compiler. */
+const ChangeRecord: v.GenericSchema<unknown, Change> = v.object({
   type: v.picklist(['modified', 'added', 'removed']),
   target: Text,
   value: v.optional(v.custom<Json>((value) => value !== undefined)),
   inspired_by: v.optional(v.nullable(v.string()), null),
   why: Text,
 })
-export type Change = v.InferOutput<typeof Change>
 export type JsonObject = { readonly [key: string]: Json | undefined }
 
 /** What may be changed: the document, and the name of its list of items that have ids. */
@@ -61,7 +69,7 @@ async function validate<Doc, More>(
   value: unknown,
   beside: v.GenericSchema<unknown, More> | undefined,
 ): Promise<StandardSchemaV1.Result<Changed<Doc> & More>> {
-  const read = v.safeParse(v.looseObject({ changes: v.array(Change) }), value)
+  const read = v.safeParse(v.looseObject({ changes: v.array(ChangeRecord) }), value)
   if (!read.success) return { issues: read.issues.map(said) }
   const more = beside ? v.safeParse(beside, value) : null
   if (more && !more.success) return { issues: more.issues.map(said) }
