@@ -100,7 +100,7 @@ async function workItem<Out>(phase: PhaseRun, definition: WorkPhase<Out>, item: 
       return
     }
     if (!end.cutOff || rounds > MAX_CUT_OFF) tries += 1
-    await tell(phase, [`${current.id}, try ${current.iteration} ${end.cutOff ? 'was cut off' : 'failed'}: ${firstLineOf(end.feedback)}`])
+    await tell(phase, [`${current.id}, try ${current.iteration} ${end.cutOff ? 'was cut off' : 'failed'}: ${inShort(end.feedback)}`])
     const note: Note = {
       kind: 'failure',
       at: await phase.now(`${name}:failed-at`),
@@ -157,7 +157,11 @@ async function holdsStill<Out>(phase: PhaseRun, definition: WorkPhase<Out>, work
   return verified.ok ? { ok: true, value: work.value } : null
 }
 
-const firstLineOf = (text: string): string => text.trim().split('\n').slice(0, 2).join(' ')
+/** What failed, and the line of its output that most likely says why. */
+function inShort(text: string): string {
+  const [first = '', ...more] = text.trim().split('\n')
+  return [first, (more.find((line) => /\bnot ok\b|error|fail/i.test(line)) ?? more[0] ?? '').trim()].filter((line) => line !== '').join(' ')
+}
 
 async function put(phase: PhaseRun, item: Item, patch: ItemPatch & Partial<Item>): Promise<Item> {
   await phase.items.put(item.id, patch)
