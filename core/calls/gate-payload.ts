@@ -18,6 +18,7 @@ export async function checkPayload(registry: Registry, ticket: StartedTicket, su
   const { form, action } = submitted
   if (form.kind === 'questionnaire') checkAnswers(submitted)
   if (form.kind === 'checklist') await checkResults(submitted)
+  if (form.kind === 'list' && typeof submitted.payload === 'object') read(Chosen, submitted.payload)
   if (form.actions.find((a) => a.id === action)?.edits) await checkEdit(registry, ticket, submitted)
 }
 
@@ -31,6 +32,9 @@ function read<T>(schema: v.GenericSchema<unknown, T>, payload: Json): T {
   const [issue] = found.issues
   return wrong(v.getDotPath(issue) ?? '', issue.message)
 }
+
+/** Entries of a list that the action is meant for; without it: all. */
+const Chosen = v.looseObject({ paths: v.optional(v.array(v.string())) })
 
 // ------------------------------------------------------------------------------------------------- questionnaire
 

@@ -37,6 +37,11 @@ describe('what a decision brings along', (it) => {
     assert.match(await submit(questionnaire, { answers: { Q1: { text: 3 } } }), /answers\.Q1\.text/)
     assert.match(await submit(questionnaire, { answers: { Q1: { txt: 'x' } } }), /answers\.Q1/)
   })
+  it('names entries of a list as texts', async () => {
+    const list: Form = { kind: 'list', title: 'L', actions: [{ id: 'complete', label: 'Take them' }] }
+    for (const payload of [null, {}, { comment: 'x' }, { paths: ['a.ts'] }]) assert.is(await submit(list, payload), 'taken')
+    assert.match(await submit(list, { paths: 'a.ts' }), /payload\.paths/)
+  })
   it('holds a result for every check, and what was seen when one failed', async () => {
     assert.is(await submit(checklist, { results: { 'qa-1': { result: 'waive' } } }), 'taken')
     const seen = { result: 'fail', observation: 'It blinks.' }

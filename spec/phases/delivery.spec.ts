@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert'
-import { testPhase } from '../../plugins/testing/index.ts'
+import type { Decision } from '../../plugins/contract.ts'
+import { failed, testPhase } from '../../plugins/testing/index.ts'
 import { describe } from '../helpers/suite.ts'
 import { phaseNamed } from './phases.ts'
 
@@ -42,6 +43,37 @@ describe('INTEGRATING_CHANGES and the hooks of the repository', (it) => {
     const run = await testPhase(integrating, { artifacts, hooks: { policy: 'run', changed: ['a.ts'] } })
     assert.equal([run.commands, run.outcome?.outcome, run.violations], [['npm test'], 'done', []])
     assert.equal(verbs(run), ['hooks', 'hooks:commit', 'hooks:squash'])
+  })
+})
+
+describe('INTEGRATING_CHANGES and odd files', (it) => {
+  const integrating = phaseNamed('INTEGRATING_CHANGES')
+  const candidates = { 'a.env': { secrets: [1] }, 'b.env': { secrets: [2] }, 'dist/app.js': {}, '.looptroop/x': {} }
+  const script = { changed: ['plain.ts', ...Object.keys(candidates)], candidates }
+  const verdict = (path: string, said: string) => ({ path, verdict: said, reason: 'Because.' })
+  const leftOut = (run: { readonly outcome: { readonly output?: unknown } | null }): unknown =>
+    (run.outcome?.output as { left_out?: unknown } | undefined)?.left_out
+  it('asks a model about them and waits for a person where a secret may be', async () => {
+    const run = await testPhase(integrating, script)
+    assert.equal(
+      [run.parked, run.prompts.map((p) => p.name), run.commits, run.violations],
+      [['candidate-files'], ['candidate-files:verdicts'], [], []],
+    )
+  })
+  it('does as the person says, of all or of some, and as the model says of the others', async () => {
+    const answers = { 'candidate-files:verdicts': { files: [verdict('dist/app.js', 'exclude'), verdict('a.env', 'include')] } }
+    const decided = async (decision: Decision) =>
+      leftOut(await testPhase(integrating, { ...script, answers, decisions: { 'candidate-files': decision } }))
+    assert.equal(await decided({ action: 'keep', payload: null }), ['dist/app.js', '.looptroop/x'])
+    assert.equal(await decided({ action: 'leave_out', payload: null }), ['a.env', 'b.env', 'dist/app.js', '.looptroop/x'])
+    assert.equal(await decided({ action: 'keep', payload: { paths: ['a.env'] } }), ['b.env', 'dist/app.js', '.looptroop/x'])
+    assert.equal(await decided({ action: 'leave_out', payload: { paths: ['a.env'] } }), ['a.env', 'dist/app.js', '.looptroop/x'])
+  })
+  it('goes on with all of them when the model’s answer cannot be read, but not with a secret', async () => {
+    const answers = { 'candidate-files:verdicts': failed('invalid') }
+    const quiet = await testPhase(integrating, { ...script, changed: ['dist/app.js'], answers })
+    assert.equal([leftOut(quiet), quiet.outcome?.outcome], [[], 'done'])
+    assert.equal((await testPhase(integrating, { ...script, answers })).parked, ['candidate-files'])
   })
 })
 
