@@ -121,7 +121,7 @@ describe('the manual test', (it) => {
       const submit = (payload: object, actionId: string) =>
         kernel.tickets.submitGate({
           ...{ ticketId: id, gateId: gate?.id ?? '', action: 'complete', actionId, payload: payload as never },
-          expectedContentSha256: (gate?.payload as { artifact: { sha256: string } }).artifact.sha256,
+          expectedContentSha256: (gate?.payload as { artifact: { sha256: string } } | undefined)?.artifact.sha256,
         })
       const fail = { result: 'fail', observation: 'The page is empty.', evidence: [log.sha256] }
       const wrong = await submit({ results: { 'qa-1': { ...fail, evidence: ['0'.repeat(64)] } } }, 'wrong').then(JSON.stringify, String)

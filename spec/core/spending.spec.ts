@@ -144,7 +144,11 @@ describe('a limit of a ticket', (it) => {
     )
     const draft = await world.kernel.tickets.create({ projectId: world.projectId, title: 'x' })
     await limit(world, draft.id, { 'limits.ticketCost': 1 })
-    assert.is((await world.kernel.settings.get({ scope: 'ticket', id: draft.id })).values['limits.ticketCost'], 1, 'a draft has it from its start')
+    assert.is(
+      (await world.kernel.settings.get({ scope: 'ticket', id: draft.id })).values['limits.ticketCost'],
+      1,
+      'a draft has it from its start',
+    )
     const { id } = await world.start('Do it', 'probe')
     assert.is(await codeOf(limit(world, id, { 'limits.iterations': 1 })), 'INVALID_INPUT')
     assert.is(await codeOf(limit(world, id, { 'limits.ticketCost': -1 })), 'INVALID_INPUT')
