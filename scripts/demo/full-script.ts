@@ -3,10 +3,12 @@
  * it is begun anew, a question, a failed check by hand. Tool calls really run. What nothing is scripted for gets the example
  * that its own prompt shows.
  */
+import { parse } from 'yaml'
 import type { Answer, Script, ScriptedRequest } from '../scripted-model.ts'
 import { BROKEN, MENDED } from './sample.ts'
 
 const CHECKLIST = 'MANUAL_QA_CHECKLIST'
+const SCORES = 'SCORES'
 type Step = (request: ScriptedRequest) => Answer
 const call =
   (name: string, args: unknown, text?: string): Step =>
@@ -158,9 +160,22 @@ const CONVERSATIONS: Readonly<Record<string, (text: string) => readonly Step[]>>
   PULL_REQUEST: () => [say('PULL_REQUEST', { title: 'Clean slugs', body: 'Accents become plain letters. Tested with `node --test`.' })],
 }
 
-/** With a second check by hand, so that one sees what becomes of what is no fault. */
-export const shownScript: Script = (request) =>
-  tagIn(request.lastUserText)?.[1] === CHECKLIST ? say(CHECKLIST, { items: [check, second] })(request) : fullScript(request)
+/** With votes that differ, and a second check by hand, so that one sees what becomes of them. */
+export const shownScript: Script = (request) => {
+  const tag = tagIn(request.lastUserText)
+  if (tag?.[1] === CHECKLIST) return say(CHECKLIST, { items: [check, second] })(request)
+  return tag?.[1] === SCORES ? say(SCORES, scored(tag[0]), 'I have read them all.')(request) : fullScript(request)
+}
+
+/** The card of the example, with less for each further draft of the voter's own order. */
+function scored(example: string): unknown {
+  const { draft_scores: drafts } = parse(example.replaceAll(/<\/?\w+>/g, '')) as { draft_scores: Record<string, Record<string, number>> }
+  const rows = Object.entries(drafts).map(([label, row], i) => {
+    const names = Object.keys(row).filter((name) => name !== 'total_score')
+    return [label, { ...Object.fromEntries(names.map((name) => [name, 18 - 4 * i])), total_score: names.length * (18 - 4 * i) }]
+  })
+  return { draft_scores: Object.fromEntries(rows) as unknown }
+}
 
 const tagIn = (text: string): RegExpExecArray | undefined => [...text.matchAll(/<([A-Z_]+)>\n[^]*?\n<\/\1>/g)].at(-1)
 
