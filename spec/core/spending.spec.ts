@@ -50,6 +50,11 @@ describe('a limit of a ticket', (it) => {
     const { blocked } = await world.kernel.tickets.get(id)
     assert.match(blocked?.message ?? '', new RegExp(`${id} has used 2 of 2 \\(limits\\.ticketCost\\)`))
     assert.match(blocked?.hint ?? '', /Raise limits\.ticketCost .* then Continue/)
+    const { items } = await world.kernel.events.history({ ticketId: id, limit: 1_000 })
+    assert.equal(
+      items.flatMap((e) => (e.type === 'limit.reached' ? [e.data] : [])),
+      [{ scope: 'ticket', unit: 'cost', limit: 2, used: 2, until: null, problem: null }],
+    )
 
     await world.kernel.tickets.continue({ ticketId: id })
     await world.drive()
