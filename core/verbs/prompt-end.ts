@@ -52,7 +52,8 @@ export async function assertUntouched<T>(run: RunContext, asked: Asked<T>, befor
 
 /** The tree as it was; what was changed in it, null when nothing was. Also when the prompt fails: who must not write leaves no trace. */
 export async function putBack({ workspace }: RunContext, before: string | null): Promise<string | null> {
-  if (before === null || (await workspace.treeState()) === before) return null
+  // One that was recorded by an older version names no branch.
+  if (before === null || `${await workspace.treeState()}:`.startsWith(`${before}:`)) return null
   const changed = await workspace.changed(before.split(':')[0])
   await workspace.restore(before)
   return changed.join(', ') || 'the branch'

@@ -14,10 +14,10 @@ export async function changedPaths(place: Place, since = 'HEAD'): Promise<readon
   return [...new Set([...splitNul(tracked.stdout), ...(await untracked(place))])].toSorted()
 }
 
-/** Head and a hash of all tracked and untracked content: equal before and after means that nothing was touched. */
+/** The commit, a hash of all tracked and untracked content, and the branch: equal before and after means that nothing was touched. */
 export async function treeState(place: Place): Promise<string> {
-  const head = (await place.git(['rev-parse', 'HEAD'])).stdout.trim()
-  return `${head}:${await writeTree(place)}`
+  const [head, branch] = (await place.git(['rev-parse', 'HEAD', '--symbolic-full-name', 'HEAD'])).stdout.trim().split('\n')
+  return `${head}:${await writeTree(place)}:${branch}`
 }
 
 /** The worktree as a tree object, made in an index of its own: the worktree's own index is not touched. */

@@ -105,7 +105,7 @@ describe('a phase that may only look', (it) => {
             if (status === 'blocked') await world.kernel.tickets.cancel({ ticketId: id })
           },
         ),
-        { numRuns: 15 },
+        { numRuns: 15, examples: [[['another branch'], 'read_only', 'read']] },
       )
     },
     { timeoutMs: 90_000 },

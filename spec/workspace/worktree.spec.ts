@@ -358,7 +358,7 @@ describe('squash', (it) => {
 })
 
 describe('looking', (it) => {
-  it('treeState is equal while nothing changes and differs for any change, commit or mode', async () => {
+  it('treeState is equal while nothing changes and differs for any change, commit, mode or branch', async () => {
     await using world = await startWorld()
     const states = [await world.work.treeState()]
     await world.write('build.log', 'ignored')
@@ -372,6 +372,10 @@ describe('looking', (it) => {
     await world.work.commit({ message: 'x', key: 'k' })
     states.push(await world.work.treeState())
     await world.work.reset(world.base)
+    assert.is(await world.work.treeState(), states[0])
+    await world.git('checkout', '-q', '-b', 'another')
+    assert.is.not(await world.work.treeState(), states[0])
+    await world.work.restore(states[0] ?? '')
     assert.is(await world.work.treeState(), states[0])
     assert.is(new Set(states).size, 5)
     assert.is(await world.repo.git('status', '--porcelain'), '')
