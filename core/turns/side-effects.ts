@@ -40,7 +40,12 @@ export class SideEffects {
   async #since(): ReturnType<Workspace['effects']['since']> {
     const before = this.#marks ?? this.#effects.mark(this.#name, { keep: true })
     const looked = before.then((marks) => this.#effects.since(marks))
-    this.#marks = looked.then(({ now }) => now)
+    // One that failed is thrown to its turn; the next begins where it began.
+    this.#marks = looked.then(
+      ({ now }) => now,
+      () => before,
+    )
+    this.#marks.catch(() => undefined)
     return looked
   }
 }
