@@ -62,7 +62,7 @@ const SETTINGS = {
   // How many members must have drafted, and how many must have voted. Null: two, or all of a smaller council.
   'council.quorum': { schema: v.nullable(positive), fallback: null },
   'interview.maxQuestions': { schema: positive, fallback: 12 },
-  // Follow-up questions of the coverage check, in percent of the maximum. 0 means none.
+  // Follow-up questions in percent of the maximum: so many of the interview itself, and as many of the check after it. 0 means none.
   'interview.followUpPercent': { schema: v.pipe(v.number(), v.minValue(0), v.maxValue(100)), fallback: 25 },
   // How often a document is audited before what is left open is shown at its gate.
   'coverage.interviewPasses': { schema: positive, fallback: 2 },

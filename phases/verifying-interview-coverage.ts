@@ -1,5 +1,5 @@
 /** Do the answers suffice for a specification? If not, and the budget allows, the person is asked a little more. */
-import { EXAMPLE_QUESTION, Question, coverage, slices } from '#plugins'
+import { EXAMPLE_QUESTION, Question, coverage, followUpBudget, slices } from '#plugins'
 
 export default coverage({
   id: 'VERIFYING_INTERVIEW_COVERAGE',
@@ -23,6 +23,6 @@ export default coverage({
     question: Question,
     example: EXAMPLE_QUESTION,
     artifact: 'interview_follow_ups',
-    budget: (settings) => Math.floor((Number(settings['interview.maxQuestions']) * Number(settings['interview.followUpPercent'])) / 100),
+    budget: followUpBudget,
   },
 })

@@ -1,6 +1,7 @@
 /**
- * The interview: the winner of the council adapts the prepared questions to what was answered, three at a time; the person
- * answers, skips, changes an earlier answer, or skips all. What was asked and answered is kept by the server alone.
+ * The interview: the winner of the council adapts the prepared questions to what was answered, three at a time, and follows answers
+ * up within a budget; the person answers, skips, changes an earlier answer, or skips all. What was asked and answered is kept by the
+ * server alone, batch by batch: a later attempt asks nothing that was answered.
  */
 import * as v from 'valibot'
 import { parse } from 'yaml'
@@ -8,14 +9,13 @@ import {
   COMPLETE,
   INTERVIEW_PHASES,
   Interview as InterviewSchema,
-  MAX_BATCH,
   Questions,
   SKIPPED,
   SKIP_ALL,
-  adaptBatch,
   answersSoFar,
   askBatch,
   definePhase,
+  nextBatch,
   part,
   promptAgain,
   slices,
@@ -26,6 +26,8 @@ import type { Askable, Asked, PhaseRun } from '#plugins'
 
 type Interview = v.InferOutput<typeof InterviewSchema>
 type Summary = Interview['summary']
+/** As far as it has come. */
+const ANSWERS = 'interview_answers'
 const NOTHING: Summary = { goals: [], constraints: [], non_goals: [] }
 const FINAL: Askable = {
   ...{ id: 'final', phase: 'assembly', question: 'Is there anything else that matters?', rationale: '' },
@@ -36,6 +38,7 @@ const context = slices('ticket_details').about('ticket_details')
 
 export default definePhase<Interview>({
   id: 'WAITING_INTERVIEW_ANSWERS',
+  version: 2,
   label: 'Interview',
   primitive: 'gate',
   artifact: 'interview',
@@ -45,16 +48,19 @@ export default definePhase<Interview>({
   context,
   output: { schema: InterviewSchema, format: 'yaml', tag: 'INTERVIEW', example: { questions: [], summary: NOTHING } },
   async run(phase) {
-    const before = await documentOf(phase, 'interview', InterviewSchema)
-    const open = await openQuestions(phase, before?.questions ?? [])
-    let asked: readonly Asked[] = before?.questions ?? []
+    const before = await answeredBefore(phase)
+    let asked: readonly Asked[] = before.questions
+    let open = await openQuestions(phase, asked)
     for (let n = 1; open.length > 0; n += 1) {
-      const batch = await adaptBatch(phase, { context, n, batch: open.splice(0, MAX_BATCH), asked })
-      const answered = await askBatch(phase, `batch:${n}`, { title: `Interview, part ${n}`, batch, earlier: asked })
+      const next = await nextBatch(phase, { context, n, open, asked })
+      ;({ open } = next)
+      const answered = await askBatch(phase, `batch:${n}`, { title: `Interview, part ${n}`, batch: next.batch, earlier: asked })
       ;({ asked } = answered)
-      if (answered.action !== SKIP_ALL) continue
-      const rest = open.map((question): Asked => ({ ...question, answer: SKIPPED }))
-      return phase.done({ questions: [...asked, ...rest], summary: before?.summary ?? NOTHING }, SKIP_ALL)
+      if (answered.action === SKIP_ALL) {
+        const rest = open.map((question): Asked => ({ ...question, answer: SKIPPED }))
+        return phase.done({ questions: [...asked, ...rest], summary: before.summary }, SKIP_ALL)
+      }
+      await phase.save(ANSWERS, { questions: asked, summary: before.summary })
     }
     return phase.done({ questions: [...asked], summary: await summarise(phase, asked) }, COMPLETE)
   },
@@ -65,8 +71,16 @@ async function documentOf<T>(phase: PhaseRun<Interview>, kind: string, schema: v
   return found && v.parse(schema, parse(found.content))
 }
 
+/** The document of an earlier round; or what an attempt that did not come to its end has asked since. */
+async function answeredBefore(phase: PhaseRun<Interview>): Promise<Interview> {
+  const whole = await documentOf(phase, 'interview', InterviewSchema)
+  const part = await documentOf(phase, ANSWERS, InterviewSchema)
+  const newer = part?.questions.some((one) => whole?.questions.every((known) => known.id !== one.id) ?? true) === true
+  return (newer ? part : whole) ?? { questions: [], summary: NOTHING }
+}
+
 /** The prepared ones first, then what the coverage check wants to know; the last is free. */
-async function openQuestions(phase: PhaseRun<Interview>, asked: readonly Asked[]): Promise<Askable[]> {
+async function openQuestions(phase: PhaseRun<Interview>, asked: readonly Asked[]): Promise<readonly Askable[]> {
   const prepared = (await documentOf(phase, 'interview_questions', Questions))?.questions ?? []
   const compiled = prepared.toSorted((a, b) => INTERVIEW_PHASES.indexOf(a.phase) - INTERVIEW_PHASES.indexOf(b.phase))
   const further = (await documentOf(phase, 'interview_follow_ups', Questions))?.questions ?? []

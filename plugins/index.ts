@@ -25,7 +25,7 @@ export { askAboutDrift, nextRound, testedNow } from './primitives/tested.ts'
 export { work } from './primitives/work.ts'
 export type { ItemSeed, Verification, WorkPhase, Worked } from './primitives/work.ts'
 export { graphProblems, nextItem } from './primitives/next-item.ts'
-export { COMPLETE, MAX_BATCH, SKIPPED, SKIP_ALL, adaptBatch, answersSoFar, askBatch } from './primitives/questionnaire.ts'
+export { COMPLETE, SKIPPED, SKIP_ALL, answersSoFar, askBatch, followUpBudget, nextBatch } from './primitives/questionnaire.ts'
 export type { Askable } from './primitives/questionnaire.ts'
 export {
   ANSWER_TYPES,

@@ -39,6 +39,8 @@ const questions = [
   free('Q03', 'May slugs that exist already change?', 'structure'),
   free('Q04', 'How long may a slug be?', 'assembly'),
 ]
+/** To the first answers: the model follows one of them up. */
+const followUp = { ...free('FU1', 'Do slugs of readers have to stay short for links?', 'structure'), rationale: 'You named who uses them.' }
 
 const story = (id: string, title: string, criteria: readonly string[]) => ({
   id,
@@ -138,6 +140,8 @@ const CONVERSATIONS: Readonly<Record<string, (text: string) => readonly Step[]>>
     }),
   ],
   INTERVIEW_QUESTIONS: () => [say('INTERVIEW_QUESTIONS', { questions })],
+  INTERVIEW_BATCH: (text) =>
+    text.includes(followUp.question) ? [] : [say('INTERVIEW_BATCH', { ...exampleIn(text), follow_ups: [followUp] })],
   PRD: () => [say('PRD', prd)],
   COVERAGE: (text) => [
     say('COVERAGE', { gaps: text.includes('hold a specification') && !text.includes('US-1-2') ? [gap] : [], questions: [] }),
@@ -169,7 +173,7 @@ export const shownScript: Script = (request) => {
 
 /** The card of the example, with less for each further draft of the voter's own order. */
 function scored(example: string): unknown {
-  const { draft_scores: drafts } = parse(example.replaceAll(/<\/?\w+>/g, '')) as { draft_scores: Record<string, Record<string, number>> }
+  const { draft_scores: drafts } = untagged(example) as { draft_scores: Record<string, Record<string, number>> }
   const rows = Object.entries(drafts).map(([label, row], i) => {
     const names = Object.keys(row).filter((name) => name !== 'total_score')
     return [label, { ...Object.fromEntries(names.map((name) => [name, 18 - 4 * i])), total_score: names.length * (18 - 4 * i) }]
@@ -177,6 +181,9 @@ function scored(example: string): unknown {
   return { draft_scores: Object.fromEntries(rows) as unknown }
 }
 
+const untagged = (block: string): unknown => parse(block.replaceAll(/<\/?\w+>/g, ''))
+/** What the prompt shows as a correct answer. */
+const exampleIn = (text: string): object => untagged(tagIn(text)?.[0] ?? '') as object
 const tagIn = (text: string): RegExpExecArray | undefined => [...text.matchAll(/<([A-Z_]+)>\n[^]*?\n<\/\1>/g)].at(-1)
 
 export const fullScript: Script = (request) => {

@@ -38,6 +38,7 @@ describe('the full pipeline on the mock', (it) => {
       const { ticket, person, turns } = await play(world, {})
       assert.equal(person.decisions, [
         'WAITING_INTERVIEW_ANSWERS complete',
+        'WAITING_INTERVIEW_ANSWERS complete',
         'WAITING_INTERVIEW_APPROVAL approve',
         'WAITING_PRD_APPROVAL approve',
         'WAITING_BEADS_APPROVAL approve',

@@ -49,7 +49,7 @@ describe('the interview', (it) => {
     const dialogue = seen.filter((s) => /INTERVIEW_BATCH|INTERVIEW_SUMMARY/.test(s.text))
     assert.equal(
       dialogue.map((s) => s.session === dialogue[0]?.session),
-      [true, true, false],
+      [true, true, false, false],
     )
     const last = dialogue.at(-1)?.text ?? ''
     for (let n = 1; n <= 9; n += 1) assert.ok(last.includes(`Answer: About Q${n}`), `Q${n}`)

@@ -8,7 +8,15 @@ import { runFull } from './full-ticket.ts'
 
 /** Artifacts and their revisions. */
 const ARTIFACTS = {
-  ...{ relevant_files: 1, interview_council: 1, interview_questions: 1, interview: 1, interview_coverage: 1, full_answers: 1 },
+  ...{
+    relevant_files: 1,
+    interview_council: 1,
+    interview_questions: 1,
+    interview_answers: 3,
+    interview: 1,
+    interview_coverage: 1,
+    full_answers: 1,
+  },
   ...{ prd_council: 1, prd: 2, prd_coverage: 1, beads_council: 1, beads_draft: 1, beads_draft_coverage: 1, beads: 2 },
   ...{ preflight_report: 1, execution_setup_plan: 1, execution_setup_profile: 1, final_test_report: 2, qa_checklist: 2, qa_results: 2 },
   ...{ final_test_round: 1, integration_report: 1, pull_request_report: 1, merge_report: 1, cleanup_report: 1 },
@@ -30,7 +38,7 @@ const TURNS = {
   VERIFYING_BEADS_COVERAGE: ['audit:1'],
   VERIFYING_INTERVIEW_COVERAGE: ['audit:1'],
   VERIFYING_PRD_COVERAGE: ['audit:1', 'audit:2', 'revise:1'],
-  WAITING_INTERVIEW_ANSWERS: ['adapt:2', 'summary'],
+  WAITING_INTERVIEW_ANSWERS: ['adapt:2', 'adapt:3', 'summary'],
   WAITING_MANUAL_QA: ['fixes'],
 }
 function council(...steps: readonly string[]): readonly string[] {

@@ -12,12 +12,15 @@ import type { Decide } from '../phases/person.ts'
 
 /** A way that leads through every prompt: something skipped, a comment, a failed check. */
 const decide: Decide = (phase, time) => {
-  if (phase === 'WAITING_INTERVIEW_ANSWERS') return { action: 'complete', payload: { answers: {} } }
+  if (phase === 'WAITING_INTERVIEW_ANSWERS')
+    return { action: 'complete', payload: { answers: time === 1 ? { Q1: { text: 'Readers.' } } : {} } }
   if (phase === 'WAITING_PRD_APPROVAL' && time === 1) return { action: 'request_changes', payload: { comment: 'Say more about errors.' } }
   if (phase === 'WAITING_MANUAL_QA' && time === 1)
     return { action: 'complete', payload: { results: { 'qa-1': { result: 'fail', observation: 'It blinks.' } } } }
   return undefined
 }
+/** More than one batch. */
+const questions = [1, 2, 3, 4].map((n) => ({ id: `Q${n}`, phase: 'foundation', question: `What is ${n}?`, answer_type: 'free_text' }))
 const MEMBERS = ['m2', 'm3'].map((model) => ({ provider: 'fake', model }))
 
 async function promptsOfFull(): Promise<ReadonlyMap<string, string>> {
@@ -26,7 +29,9 @@ async function promptsOfFull(): Promise<ReadonlyMap<string, string>> {
     brain: async (turn) => {
       sent.set(turn.messageId, turn.text)
       if (turn.text.includes('<BEAD_STATUS>')) await plantOdd(turn.directory)
-      return coder(turn)
+      return turn.text.includes('<INTERVIEW_QUESTIONS>')
+        ? [{ type: 'text', text: `<INTERVIEW_QUESTIONS>${JSON.stringify({ questions })}</INTERVIEW_QUESTIONS>` }]
+        : coder(turn)
     },
   })
   const { world } = delivery

@@ -15,11 +15,18 @@ import type { Decide } from '../phases/person.ts'
 const members = ['m2', 'm3'].map((model) => ({ provider: 'scripted', model }))
 const BETTER = { result: 'improvement', title: 'Shorter slugs', observation: 'Long titles give long slugs.' }
 /** Two questions are left to us; the first check by hand fails, the second could be better. */
-const decide: Decide = (phase, time) => {
-  if (phase === 'WAITING_INTERVIEW_ANSWERS' && time === 1)
-    return { action: 'complete', payload: { answers: { Q01: { text: 'Readers' }, Q02: { selected: ['plain'] }, Q03: { skipped: true } } } }
-  if (phase === 'WAITING_INTERVIEW_ANSWERS')
-    return { action: 'complete', payload: { answers: { Q04: { skipped: true }, final: { text: 'No' } } } }
+const ANSWERS: Readonly<Record<string, object>> = {
+  Q01: { text: 'Readers' },
+  Q02: { selected: ['plain'] },
+  FU1: { text: 'Yes' },
+  final: { text: 'No' },
+}
+const decide: Decide = (phase, time, form) => {
+  if (phase === 'WAITING_INTERVIEW_ANSWERS') {
+    const ids = (form.questions ?? []).map((q) => (q as { id: string }).id)
+    const answers = Object.fromEntries(ids.map((id) => [id, ANSWERS[id] ?? { skipped: true }]))
+    return { action: 'complete', payload: { answers: answers as never } }
+  }
   if (phase === 'WAITING_MANUAL_QA' && time === 1)
     return { action: 'complete', payload: { results: { 'qa-1': { result: 'fail', observation: 'Not a word.' }, 'qa-2': BETTER } } }
   return undefined
@@ -57,6 +64,24 @@ describe('the full pipeline on a real OpenCode', (it) => {
           for (const word of ['draft', 'vote'])
             assert.is(turns.filter((t) => t.slot?.phase === phase && t.prompt.startsWith(`${word}:`)).length, 3)
         assert.is(turns.filter((t) => t.prompt.startsWith('full_answers:')).length, 3)
+        const interview = parse((await kernel.tickets.artifact({ ticketId: id, kind: 'interview' })).content) as {
+          questions: { id: string; source: string; answer: { text: string } }[]
+        }
+        assert.equal(
+          interview.questions.map((q) => [q.id, q.source, q.answer.text]),
+          [
+            ...[
+              ['Q01', 'compiled', 'Readers'],
+              ['Q02', 'compiled', ''],
+              ['Q03', 'compiled', ''],
+            ],
+            ...[
+              ['FU1', 'follow_up', 'Yes'],
+              ['Q04', 'compiled', ''],
+              ['final', 'final', 'No'],
+            ],
+          ],
+        )
         const bead = (await kernel.tickets.beads(id)).find((b) => b.id === 'clean-slugs')
         assert.equal([bead?.state, bead?.iteration, bead?.notes.length], ['done', 2, 1])
         const coverage = parse((await kernel.tickets.artifact({ ticketId: id, kind: 'prd_coverage' })).content) as {

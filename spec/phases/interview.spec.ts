@@ -26,22 +26,18 @@ interface Kept {
   readonly summary: { readonly goals: readonly string[] }
 }
 const kept = (report: PhaseReport) => report.outcome?.output as Kept
+const batches = (report: PhaseReport) => report.asked.map((a) => a.form.questions?.map((q) => (q as { id: string }).id))
 const words = (report: PhaseReport) => kept(report).questions.map((q) => [q.id, q.answer.skipped ? null : q.answer.text])
 
 describe('WAITING_INTERVIEW_ANSWERS', (it) => {
-  it('asks three at a time and the free question last; what is not answered is skipped', async () => {
+  it('asks three at a time and the free question last, alone; what is not answered is skipped', async () => {
     const decisions = {
       'batch:1': answer('complete', { Q1: { text: 'one' }, Q2: { skipped: true } }),
-      'batch:2': answer('complete', { Q4: { text: 'four' }, final: { text: 'no' }, Q1: { text: 'rather uno' } }),
+      'batch:2': answer('complete', { Q4: { text: 'four' }, Q1: { text: 'rather uno' } }),
+      'batch:3': answer('complete', { final: { text: 'no' } }),
     }
     const report = await testPhase(interview, { artifacts: { interview_questions: questions('Q1', 'Q2', 'Q3', 'Q4') }, decisions })
-    assert.equal(
-      report.asked.map((a) => a.form.questions?.map((q) => (q as { id: string }).id)),
-      [
-        ['Q1', 'Q2', 'Q3'],
-        ['Q4', 'final'],
-      ],
-    )
+    assert.equal(batches(report), [['Q1', 'Q2', 'Q3'], ['Q4'], ['final']])
     assert.equal(words(report), [
       ['Q1', 'rather uno'],
       ['Q2', null],
@@ -54,10 +50,91 @@ describe('WAITING_INTERVIEW_ANSWERS', (it) => {
       report.prompts.map((p) => [p.name, p.slot?.step, p.keep]),
       [
         ['adapt:2', 'dialogue', true],
+        ['adapt:3', 'dialogue', true],
         ['summary', 'dialogue', false],
       ],
     )
     assert.equal(kept(report).summary.goals, ['What is to be reached.'])
+  })
+  it('follows answers up before it goes on, as often as the budget allows', async () => {
+    const follow = (...ids: readonly string[]) => ids.map((id) => question(id, { question: `Why ${id}?` }))
+    const decisions = {
+      'batch:1': answer('complete', { Q1: { text: 'one' } }),
+      'batch:2': answer('complete', { FU1: { text: 'because' } }),
+      'batch:3': answer('complete', { Q3: { text: 'three' } }),
+      'batch:4': answer('complete', { FU3: { text: 'so' } }),
+      'batch:5': answer('complete', {}),
+    }
+    const answers = {
+      'adapt:2': { questions: [question('Q4'), question('Q5')], follow_ups: follow('FU1', 'FU2') },
+      'adapt:4': { questions: [], follow_ups: follow('FU3') },
+    }
+    const artifacts = { interview_questions: questions('Q1', 'Q2', 'Q3', 'Q4', 'Q5') }
+    const settings = { 'interview.maxQuestions': 6, 'interview.followUpPercent': 50 }
+    const report = await testPhase(interview, { artifacts, decisions, answers, settings })
+    assert.equal(batches(report), [['Q1', 'Q2', 'Q3'], ['FU1', 'FU2', 'Q4'], ['Q5'], ['FU3'], ['final']])
+    assert.equal(
+      kept(report)
+        .questions.filter((q) => q.source === 'follow_up')
+        .map((q) => [q.id, q.answer.text]),
+      [
+        ['FU1', 'because'],
+        ['FU2', ''],
+        ['FU3', 'so'],
+      ],
+    )
+    assert.equal(
+      report.prompts.map((p) => p.name),
+      ['adapt:2', 'adapt:3', 'adapt:4', 'summary'],
+      'with the budget used up and nothing to adapt, nobody is asked',
+    )
+    assert.equal([report.outcome?.outcome, report.violations], ['complete', []])
+  })
+  it('takes no follow-up past the budget, none that is asked already, and asks for none after nothing was said', async () => {
+    const script = { artifacts: { interview_questions: questions('Q1', 'Q2', 'Q3', 'Q4') } }
+    const said = { 'batch:1': answer('complete', { Q1: { text: 'one' } }) }
+    const follow = (...ids: readonly string[]) => ({ questions: [question('Q4')], follow_ups: ids.map((id) => question(id)) })
+    const two = { 'interview.maxQuestions': 4, 'interview.followUpPercent': 50 }
+    for (const [settings, ids] of [
+      [two, ['FU1', 'FU2', 'FU3']],
+      [two, ['FU1', 'FU1']],
+      [two, ['Q1']],
+      [{ 'interview.followUpPercent': 0 }, ['FU1']],
+    ] as const) {
+      const report = await testPhase(interview, { ...script, decisions: said, answers: { 'adapt:2': follow(...ids) }, settings })
+      assert.is(batches(report)[1]?.[0], 'Q4', JSON.stringify(ids))
+      assert.equal(report.violations, [])
+    }
+    const none = await testPhase(interview, {
+      ...{ ...script, settings: { 'interview.followUpPercent': 0 } },
+      decisions: { ...said, 'batch:2': answer('complete', {}) },
+    })
+    assert.equal(
+      [batches(none), none.prompts.length],
+      [
+        [
+          ['Q1', 'Q2', 'Q3'],
+          ['Q4', 'final'],
+        ],
+        2,
+      ],
+      'nothing to wait for',
+    )
+    const silent = await testPhase(interview, {
+      ...script,
+      decisions: { 'batch:1': answer('complete', {}) },
+      answers: { 'adapt:2': follow('FU1') },
+    })
+    assert.equal(batches(silent)[1], ['Q4'])
+  })
+  it('asks nothing again that an attempt before it has asked', async () => {
+    const one = { ...question('Q1'), source: 'compiled', answer: { skipped: false, selected: [], text: 'one', answered_by: 'user' } }
+    const none = { goals: [], constraints: [], non_goals: [] }
+    const script = { artifacts: { interview_questions: questions('Q1', 'Q2'), interview_answers: { questions: [one], summary: none } } }
+    const decisions = { 'batch:1': answer('complete', {}), 'batch:2': answer('complete', {}) }
+    const report = await testPhase(interview, { ...script, decisions, attempt: 2 })
+    assert.equal(batches(report), [['Q2'], ['final']])
+    assert.is(kept(report).questions[0]?.answer.text, 'one')
   })
   it('takes the wording of the model for the questions it was given, and no others', async () => {
     const decisions = { 'batch:1': answer('complete', { Q1: { text: 'one' } }) }
