@@ -5,6 +5,7 @@ import { PromptFailed } from '#plugins/errors'
 import { fail } from './errors.ts'
 import { event } from './events/events.ts'
 import { toJson } from './json.ts'
+import { rowOf } from './pipeline.ts'
 import { itemVerbs, readVerb, saveVerb } from './verbs/document-verbs.ts'
 import type { Parked } from './verbs/journal.ts'
 import { evidenceVerb, proposeVerb } from './verbs/finding-verbs.ts'
@@ -79,12 +80,28 @@ export async function runPlugin(run: RunContext): Promise<RunEnd> {
 
 async function outcomeOf(run: RunContext, phase: PhaseRun): Promise<RunEnd> {
   try {
+    await keepVersion(run)
     const outcome = await (run.plugin.run ? run.plugin.run(phase) : phase.default())
     return { kind: 'outcome', outcome }
   } catch (error) {
     await run.journal.whenIdle() // what it started beside the failing verb ends before the attempt does
     throw error
   }
+}
+
+const VERSION = '@version'
+
+/**
+ * What was recorded is replayed by the version that recorded it. An attempt that begins takes the loaded one, whatever was pinned:
+ * so an upgrade comes in at the next phase border, and by Retry. Recorded only where it is another than the pinned one.
+ */
+async function keepVersion({ plugin, journal, ticket }: RunContext): Promise<void> {
+  const pinned = rowOf(ticket.pinned, plugin.id).version
+  if (plugin.version === pinned && !journal.knows(VERSION)) return
+  const gone = (version: number): Error => fail('PHASE_VERSION_GONE', { phase: plugin.id, version, loaded: plugin.version })
+  if (!journal.empty && !journal.knows(VERSION)) throw gone(pinned)
+  const begun = await journal.record({ name: VERSION, verb: 'version', input: null, effect: () => Promise.resolve(plugin.version) })
+  if (begun !== plugin.version) throw gone(begun)
 }
 
 /** An outcome's output as the artifact of the phase that ends. */

@@ -18,7 +18,7 @@ export function pinPipeline(registry: Registry, name: string): PinnedPipeline {
   if (!pipeline) throw fail('PIPELINE_UNKNOWN', { pipeline: name, known: [...registry.pipelines.keys()].join(', '), field: 'pipeline' })
   const rows = pipeline.rows.map((row) => {
     const plugin = registry.phases.get(row.phase)
-    if (!plugin) throw fail('PHASE_VERSION_GONE', { phase: row.phase, version: '?' })
+    if (!plugin) throw fail('PHASE_VERSION_GONE', { phase: row.phase, version: '?', loaded: 'none' })
     return { ...row, version: plugin.version, label: plugin.label }
   })
   return { name, rows }
@@ -30,10 +30,10 @@ export const rowOf = (pinned: PinnedPipeline, phase: string): PinnedRow => {
   return row
 }
 
-/** The loaded plugin of a pinned row: same id, same major version. */
+/** The loaded plugin of a pinned row. An attempt that was begun in another version keeps it from running (`keepVersion`). */
 export function pluginOf(registry: Registry, row: PinnedRow): PhasePlugin {
   const plugin = registry.phases.get(row.phase)
-  if (!plugin || plugin.version !== row.version) throw fail('PHASE_VERSION_GONE', { phase: row.phase, version: row.version })
+  if (!plugin) throw fail('PHASE_VERSION_GONE', { phase: row.phase, version: row.version, loaded: 'none' })
   return plugin
 }
 

@@ -65,6 +65,15 @@ export class Journal {
     return new Journal(driving, at, { recorded: await driving.store.journal(driving.fence.ticketId, at), rests })
   }
 
+  /** Nothing is recorded: whatever runs now begins. */
+  get empty(): boolean {
+    return this.#steps.size + this.#prompts.size === 0
+  }
+
+  knows(name: string): boolean {
+    return this.#steps.has(name)
+  }
+
   get resting(): boolean {
     return this.#rests()
   }
