@@ -81,10 +81,10 @@ export class Requests {
     return false
   }
 
-  /** Entries of this turn that were open when the process ended: its clock does not run. */
+  /** Entries of the turn's session that were open when the process ended: its clock does not run. A sub-agent's are found by `catchUp`. */
   async resumePaused(turn: TurnRecord, budget: Budget): Promise<void> {
     const entries = await this.#driving.store.inbox({ ticketId: turn.ticketId, kinds: ['question', 'permission'] })
-    for (const entry of entries) if (!entry.detached && entry.phase === turn.phase && entry.attempt === turn.attempt) budget.pause(entry.id)
+    for (const entry of entries) if (!entry.detached && entry.sessionId === turn.sessionId) budget.pause(entry.id)
   }
 
   #openQuestion(question: RemoteQuestion, turn: TurnRecord, budget: Budget): Promise<void> {

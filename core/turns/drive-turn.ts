@@ -82,16 +82,18 @@ class TurnDriver {
 
   async run(): Promise<TurnRecord> {
     const { budget, requests } = this.#options.care
-    await requests.resumePaused(this.#turn, budget)
+    if (this.#takenUp) await requests.resumePaused(this.#turn, budget)
     for (;;) {
       this.#live()
       if (budget.left() === 0) await this.#stop('deadline')
       const facts = await this.#facts.find(this.#turn)
       if (exceedsLimits(this.#facts.status, this.#options.care.limits, this.#driving.clock.now())) await this.#stop('retry_limit')
       if (facts.messages.some((m) => m.id === this.#turn.turnId)) await this.#admit()
-      const settled = await this.#act(verdict(facts), facts)
+      const found = verdict(facts)
+      if (found.do !== 'settle') await this.#watch.flush()
+      const settled = await this.#act(found, facts)
       if (settled) return settled
-      await this.#watch.flush()
+      await this.#watch.settle()
     }
   }
 

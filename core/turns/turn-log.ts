@@ -46,7 +46,7 @@ export class TurnLog {
     this.#add(job)
   }
 
-  /** The last events wait until the next `flush` or `take`, which the caller is about to call: the end of a turn is one batch. */
+  /** The last events wait until the next `flush` or `take`: the end of a turn is one batch. */
   hold(): void {
     this.#held = true
   }
@@ -59,14 +59,23 @@ export class TurnLog {
     if (this.#failure !== undefined) throw this.#failure
   }
 
+  /** As `flush`; but what is held back stays so. */
+  settle(): Promise<void> {
+    return this.#held ? this.#work() : this.flush()
+  }
+
   /** All work so far is done, and the events after it are the caller's to store. Throws as `flush` does. */
   async take(): Promise<Taken> {
     this.#held = true
-    while (this.#writing ?? this.#waiting.some(isWork)) await (this.#writing ?? (this.#draining ??= this.#drain()))
+    await this.#work()
     this.#held = false
-    if (this.#failure !== undefined) throw this.#failure
     const told = this.#waiting.splice(0).filter(isTold)
     return { events: told.flatMap((one) => one.events), stored: () => told.forEach((one) => one.stored?.()) }
+  }
+
+  async #work(): Promise<void> {
+    while (this.#writing ?? this.#waiting.some(isWork)) await (this.#writing ?? (this.#draining ??= this.#drain()))
+    if (this.#failure !== undefined) throw this.#failure
   }
 
   #add(entry: Entry): void {

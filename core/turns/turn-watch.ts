@@ -94,6 +94,11 @@ export class TurnWatch {
     return this.#log.flush()
   }
 
+  /** As `flush`, but what may be the end of the turn still waits, for `take` or `flush`. */
+  settle(): Promise<void> {
+    return this.#log.settle()
+  }
+
   /** What is not stored yet, for the batch that ends the turn. */
   take(): Promise<Taken> {
     return this.#log.take()

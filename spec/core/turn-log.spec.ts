@@ -72,6 +72,20 @@ describe("a turn's log", (it) => {
     assert.equal(batches, [['a']])
   })
 
+  it('keeps what it held back while the end is looked for, and does the work', async () => {
+    const { log, batches } = startLog()
+    log.hold()
+    log.append([told('a')])
+    log.work(() => Promise.resolve(void batches.push(['work'])))
+    await log.settle()
+    assert.equal(batches, [['a'], ['work']])
+    log.append([told('b')])
+    await log.settle()
+    await new Promise(setImmediate)
+    assert.equal(batches, [['a'], ['work']])
+    assert.is((await log.take()).events.length, 1)
+  })
+
   it('throws what the store threw, at every later flush and take, and tells of it once', async () => {
     const { log, failures } = startLog(1)
     log.append([told('a')])

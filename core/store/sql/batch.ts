@@ -169,9 +169,10 @@ export function fencedBatch(context: Context, verb: string, { fence, args }: { f
 export const guardChange = (batch: Batch, change: TicketChange): Batch => guardAnyStatus(batch, change, CHANGES[change].from)
 
 export const guardAnyStatus = (batch: Batch, what: string, statuses: readonly TicketStatus[]): Batch =>
-  batch.guard(`status allows ${what}`, 'SELECT status IN (SELECT value FROM json_each(:statuses)) FROM tickets WHERE id = :ticketId', {
-    statuses: JSON.stringify(statuses),
-  })
+  batch.guard(
+    `status allows ${what}`,
+    `SELECT status IN (${statuses.map((status) => `'${status}'`).join(', ')}) FROM tickets WHERE id = :ticketId`,
+  )
 
 /** The ticket is in this phase and attempt (`:phase`, `:attempt`). */
 export const guardPhase = (batch: Batch): Batch =>

@@ -2,14 +2,19 @@
 import type { Args } from '../database.ts'
 import type { Batch } from './batch.ts'
 import { GATE, PERMISSION, QUESTION } from './status.ts'
+import type { STOPPED, UNCERTAIN } from './status.ts'
 
 const STILL_OPEN = "ticket_id = :ticketId AND state IN ('open', 'claimed')"
 
+interface Closing {
+  readonly where: string
+  readonly how: string
+  readonly reason: string | null
+  readonly args?: Args
+}
+
 /** Closes the entries that match `where`, of whatever kind. */
-export function closeEntries(
-  batch: Batch,
-  { where, how, reason, args: more = {} }: { where: string; how: string; reason: string | null; args?: Args },
-): Batch {
+export function closeEntries(batch: Batch, { where, how, reason, args: more = {} }: Closing): Batch {
   const of = (kind: string): string => `inbox WHERE ${STILL_OPEN} AND kind = '${kind}' AND ${where}`
   const args = { ...more, closeHow: how, closeReason: reason }
   batch.appendEach('question.closed', {
@@ -23,11 +28,18 @@ export function closeEntries(
     args,
   })
   batch.appendEach('gate.closed', { data: "json_object('gateId', id, 'reason', :closeReason)", from: of(GATE), args })
-  return batch.runOnInbox(
+  return close(batch, where, args)
+}
+
+/** Of a kind without an event of its own: the turn or the ticket that it is about tells what became of it. */
+export const closeKind = (batch: Batch, kind: typeof UNCERTAIN | typeof STOPPED, { where, how, reason, args }: Closing): Batch =>
+  close(batch, `kind = '${kind}' AND ${where}`, { ...args, closeHow: how, closeReason: reason })
+
+const close = (batch: Batch, where: string, args: Args): Batch =>
+  batch.runOnInbox(
     `UPDATE inbox SET state = 'closed', how = :closeHow, reason = :closeReason, closed_at = :at WHERE ${STILL_OPEN} AND ${where}`,
     args,
   )
-}
 
 /** OpenCode no longer knows them: they stay open, and an answer will be stored for the phase's next prompt. */
 export function detachRequests(batch: Batch, { where, reason, args: more = {} }: { where: string; reason: string; args?: Args }): Batch {

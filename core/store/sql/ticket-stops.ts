@@ -4,7 +4,7 @@ import type { Ticket } from '../../ticket.ts'
 import type { CommandKind, PhaseAt } from '../records.ts'
 import type { Fence, TicketVerbs } from '../store.ts'
 import { fencedBatch, guardChange, guardPhase, type Batch, type Context } from './batch.ts'
-import { abandonSessions, closeEntries } from './closing.ts'
+import { abandonSessions, closeEntries, closeKind } from './closing.ts'
 import { encode } from './decode.ts'
 import { endSession } from './sessions.ts'
 import { sayStatus, setStatus, STOPPED, UNCERTAIN } from './status.ts'
@@ -62,7 +62,7 @@ async function retryTicket(context: Context, fence: Fence, input: Input<'retryTi
   batch.run("UPDATE attempts SET state = 'archived', ended_at = :at WHERE ticket_id = :ticketId AND phase = :phase AND attempt = :attempt")
   batch.run('UPDATE attempts SET counted = 0 WHERE ticket_id = :ticketId AND phase = :phase')
   resolveError(batch, 'retry')
-  closeEntries(batch, { where: `kind = '${UNCERTAIN}' AND phase = :phase`, how: 'retried', reason: 'the phase was retried' })
+  closeKind(batch, UNCERTAIN, { where: 'phase = :phase', how: 'retried', reason: 'the phase was retried' })
   abandonSessions(batch, { where: 'phase = :phase', reason: 'the phase was retried' })
   if (note !== null) {
     batch.run(
@@ -143,5 +143,5 @@ export const resolveErrors = (batch: Batch, resolution: 'retry' | 'continue' | '
 /** The error occurrence that blocked the ticket, and its inbox entry. */
 function resolveError(batch: Batch, resolution: 'retry' | 'continue'): Batch {
   resolveErrors(batch, resolution)
-  return closeEntries(batch, { where: `kind = '${STOPPED}'`, how: resolution, reason: `a person chose ${resolution}` })
+  return closeKind(batch, STOPPED, { where: '1', how: resolution, reason: `a person chose ${resolution}` })
 }

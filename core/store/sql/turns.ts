@@ -5,7 +5,7 @@ import { DRIVEN_STATUSES } from '../../ticket.ts'
 import type { SettledHow, Settlement, TurnRecord } from '../records.ts'
 import type { Fence, TurnVerbs } from '../store.ts'
 import { fencedBatch, guardAnyStatus, guardPhase, type Batch, type Context } from './batch.ts'
-import { closeEntries, detachRequests } from './closing.ts'
+import { closeEntries, closeKind, detachRequests } from './closing.ts'
 import { encode, toTurn } from './decode.ts'
 import { endPrompt } from './journal.ts'
 import { activate } from './sessions.ts'
@@ -106,7 +106,7 @@ async function recordPost(
     from: `turns WHERE ${MINE}`,
     args: { row: row ?? null },
   })
-  closeEntries(batch, { where: `kind = '${UNCERTAIN}' AND id = :turnId`, how: 'resent', reason: 'the turn was sent again' })
+  closeKind(batch, UNCERTAIN, { where: 'id = :turnId', how: 'resent', reason: 'the turn was sent again' })
   return finish(context, batch)
 }
 
@@ -166,7 +166,7 @@ function closeAsked(batch: Batch, how: SettledHow): Batch {
   if (how === 'rejected') closeEntries(batch, { where: `detached = 0 AND ${declined}`, how: 'declined', reason: 'nobody answered in time' })
   if (how === 'interrupted' || how === 'lost') detachRequests(batch, { where, reason: how })
   else closeEntries(batch, { where: `detached = 0 AND ${where}`, how: 'turn_ended', reason: `the turn ended: ${how}` })
-  closeEntries(batch, { where: `kind = '${UNCERTAIN}' AND id = :turnId`, how: 'settled', reason: `the turn is settled: ${how}` })
+  closeKind(batch, UNCERTAIN, { where: 'id = :turnId', how: 'settled', reason: `the turn is settled: ${how}` })
   return wakeFromPerson(batch, { unlessOpen: true })
 }
 
