@@ -178,6 +178,13 @@ export interface EventBatch {
   readonly live: readonly LiveEvent[]
 }
 
+/** Given a batch: nothing while there is room for more, else when there is again. */
+export type TakeBatch = (batch: EventBatch) => Promise<void> | undefined
+/** `into`, where there is one, hands over the same batches as they come, without a promise for each; it ends when the signal aborts. */
+export interface EventStream extends AsyncIterable<EventBatch> {
+  into?(take: TakeBatch): Promise<void>
+}
+
 /** An event on the stream of everything. Its own `id` is that of its ticket. */
 export type AnyEvent = DurableEvent & { readonly ticketId: string; readonly projectId: string }
 /** `id` is a vector: one position per project. `gaps`: projects whose database is another one than the id knew, told anew. */
@@ -259,7 +266,7 @@ export interface Kernel {
      * Every durable event after `lastEventId` (from the first without it) exactly once and in order, then live ones, until
      * the signal aborts. An id of another epoch starts over with the first batch's `live` holding a `gap`.
      */
-    follow(input: { ticketId: string; lastEventId?: string | undefined; signal: AbortSignal }): AsyncIterable<EventBatch>
+    follow(input: { ticketId: string; lastEventId?: string | undefined; signal: AbortSignal }): EventStream
     /**
      * Durable events of all projects (or of the given ones), each exactly once, in order per project; without an id from the
      * first, or with `from: 'now'` only what comes.

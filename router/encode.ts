@@ -3,60 +3,56 @@
  * as long as somebody holds the batch.
  */
 
-const shared = new WeakMap<object, string | null>()
-
-/** To be encoded once; everything else is encoded each time. */
-export function share<T extends object>(value: T): T {
-  if (!shared.has(value)) shared.set(value, null)
-  return value
+interface Shared {
+  json: string | null
+  /** Whole frames, as bytes: one for each way to say it (the number of a subscription on its socket). */
+  readonly frames: Map<string, { readonly id: string; readonly bytes: Uint8Array }>
 }
-
-export function jsonOf(value: unknown): string {
-  if (typeof value !== 'object' || value === null || !shared.has(value)) return JSON.stringify(value) ?? 'null'
-  const known = shared.get(value)
-  if (typeof known === 'string') return known
-  const text = JSON.stringify(value)
-  shared.set(value, text)
-  return text
-}
-
-/** Frames of batches that many readers get, as bytes: one for each way to say it (the number of a subscription on its socket). */
-const frames = new WeakMap<object, Map<string, Uint8Array>>()
+const shared = new WeakMap<object, Shared>()
 /** Most sockets have one subscription; who has many shares less. */
 const KEPT = 8
 
-interface Making {
-  readonly text: () => string
-  readonly bytes: () => Uint8Array
+/** To be encoded once; everything else is encoded each time. */
+export function share<T extends object>(value: T): T {
+  if (!shared.has(value)) shared.set(value, { json: null, frames: new Map() })
+  return value
 }
-/** Text when it is for one reader only. */
-function once(data: unknown, name: string, { text, bytes }: Making): Uint8Array | string {
-  if (typeof data !== 'object' || data === null || !shared.has(data)) return text()
-  const known = frames.get(data) ?? new Map<string, Uint8Array>()
-  const found = known.get(name)
-  if (found) return found
-  if (known.size >= KEPT) return text()
-  const made = bytes()
-  frames.set(data, known.set(name, made))
+const sharedOf = (value: unknown): Shared | undefined => (typeof value === 'object' && value !== null ? shared.get(value) : undefined)
+
+export function jsonOf(value: unknown): string {
+  const known = sharedOf(value)
+  if (!known) return JSON.stringify(value) ?? 'null'
+  known.json ??= JSON.stringify(value)
+  return known.json
+}
+
+/** `name` tells apart who is told otherwise. Text when it is for one reader only. */
+function once({ data, id, name }: Said, text: () => string, bytes: (text: string) => Uint8Array): Uint8Array | string {
+  const frames = sharedOf(data)?.frames
+  const found = frames?.get(name)
+  if (found?.id === id) return found.bytes
+  if (!frames || frames.size >= KEPT) return text()
+  const made = bytes(text())
+  frames.set(name, { id, bytes: made })
   return made
+}
+interface Said {
+  readonly data: unknown
+  readonly id: string
+  readonly name: string
 }
 
 /** Of a tracked value, for server-sent events. */
-export function eventFrame(id: string, data: unknown): Uint8Array | string {
-  const text = (): string => `data: ${jsonOf(data)}\nid: ${id}\n\n`
-  return once(data, `event ${id}`, { text, bytes: () => Buffer.from(text()) })
-}
+export const eventFrame = (id: string, data: unknown): Uint8Array | string =>
+  once({ data, id, name: 'event' }, () => `data: ${jsonOf(data)}\nid: ${id}\n\n`, (text) => Buffer.from(text))
 
-/** Of a tracked value, for a socket: the id comes beside the data and with it. As bytes it is the whole frame, its head included. */
-export function socketFrame(
-  to: { readonly id: number | string; readonly jsonrpc: string | undefined },
-  id: string,
-  data: unknown,
-): Uint8Array | string {
-  const envelope = JSON.stringify(to)
-  const name = JSON.stringify(id)
-  const text = (): string => `${envelope.slice(0, -1)},"result":{"type":"data","id":${name},"data":{"id":${name},"data":${jsonOf(data)}}}}`
-  return once(data, `${envelope} ${id}`, { text, bytes: () => textFrame(text()) })
+/** Of a tracked value, for a socket: the id comes beside the data and with it. `envelope` is the JSON of what goes around. As bytes it is the whole frame, its head included. */
+export function socketFrame(envelope: string, id: string, data: unknown): Uint8Array | string {
+  const text = (): string => {
+    const name = JSON.stringify(id)
+    return `${envelope.slice(0, -1)},"result":{"type":"data","id":${name},"data":{"id":${name},"data":${jsonOf(data)}}}}`
+  }
+  return once({ data, id, name: envelope }, text, textFrame)
 }
 
 /** One unmasked text frame (RFC 6455, 5.2): what a server sends. */

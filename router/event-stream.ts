@@ -11,7 +11,7 @@ import type { Door } from './door.ts'
 import { eventFrame, jsonOf } from './encode.ts'
 import { toTrpcError } from './errors.ts'
 import { answer } from './refusal.ts'
-import { PING_MS, SILENCE_MS, type Ctx } from './trpc.ts'
+import { PING_MS, SILENCE_MS, type Ctx, type Stream } from './trpc.ts'
 
 /** How soon a client comes back that was cut off. */
 const RETRY_MS = 200
@@ -87,25 +87,25 @@ export async function drained(response: ServerResponse, { signal, stalledMs }: S
   })
 }
 
-async function pump(response: ServerResponse, open: () => Promise<AsyncIterable<unknown>>, reader: StreamReader): Promise<void> {
-  for await (const value of await open()) {
+async function pump(response: ServerResponse, open: () => Promise<Stream<unknown>>, reader: StreamReader): Promise<void> {
+  const values = await open()
+  await values.into((value) => {
     response.write(isTrackedEnvelope(value) ? eventFrame(value[0], value[1]) : `data: ${jsonOf(value)}\n\n`)
-    if (response.writableNeedDrain) await drained(response, reader)
-    if (reader.signal.aborted) return
-  }
-  response.end('event: return\ndata: \n\n')
+    return response.writableNeedDrain ? drained(response, reader) : undefined
+  })
+  if (!reader.signal.aborted) response.end('event: return\ndata: \n\n')
 }
 
 async function call(
   request: IncomingMessage,
   { path, ctx, signal }: { path: string; ctx: Ctx; signal: AbortSignal },
-): Promise<AsyncIterable<unknown>> {
+): Promise<Stream<unknown>> {
   const getRawInput = (): Promise<unknown> => Promise.resolve(inputOf(request))
   return (await callTRPCProcedure({
     router: appRouter,
     type: 'subscription',
     ...{ path, ctx, signal, getRawInput, batchIndex: 0 },
-  })) as AsyncIterable<unknown>
+  })) as Stream<unknown>
 }
 
 /** The id of the header is newer than the one in the URL, which a reconnecting source repeats as it was. */

@@ -41,7 +41,7 @@ export const eventsRouter = router({
   onTicket: procedure.input(v.object({ ...OfTicket, lastEventId: some(v.nullish(Id)) })).subscription(({ ctx, input, signal: asked }) => {
     const signal = signalOf(asked)
     const source = ctx.kernel.events.follow({ ticketId: input.ticketId, lastEventId: input.lastEventId ?? undefined, signal })
-    return streamOf(source, (batch): Tracked<TicketBatch> => tracked(batch.id, ticketBatch(batch)), { ctx, signal })
+    return streamOf(source, trackedBatch, { ctx, signal })
   }),
   onAll: procedure
     .input(
@@ -58,11 +58,11 @@ export const eventsRouter = router({
 })
 
 /** One object for all who get the batch, so that it is encoded once. */
-const known = new WeakMap<EventBatch, TicketBatch>()
-function ticketBatch(batch: EventBatch): TicketBatch {
+const known = new WeakMap<EventBatch, Tracked<TicketBatch>>()
+function trackedBatch(batch: EventBatch): Tracked<TicketBatch> {
   const found = known.get(batch)
   if (found) return found
-  const made = share({ events: batch.events, live: batch.live })
+  const made = tracked(batch.id, share({ events: batch.events, live: batch.live }))
   known.set(batch, made)
   return made
 }

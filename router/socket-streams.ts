@@ -10,7 +10,7 @@ import { appRouter } from './app.ts'
 import type { Door } from './door.ts'
 import { socketFrame } from './encode.ts'
 import { isSubscription } from './event-stream.ts'
-import type { Ctx } from './trpc.ts'
+import type { Ctx, Stream } from './trpc.ts'
 
 type Id = number | string
 interface Asked {
@@ -82,12 +82,12 @@ export class SocketStreams {
     try {
       const values = await this.#call(asked, leaving.signal)
       this.#say({ id, jsonrpc, result: { type: 'started' } })
-      for await (const value of values) {
-        if (leaving.signal.aborted) break
-        this.#socket.sendFrame(
-          isTrackedEnvelope(value) ? socketFrame({ id, jsonrpc }, value[0], value[1]) : dataFrame({ id, jsonrpc }, value),
-        )
-      }
+      const envelope = JSON.stringify({ id, jsonrpc })
+      await values.into((value) => {
+        if (leaving.signal.aborted) return undefined
+        this.#socket.sendFrame(isTrackedEnvelope(value) ? socketFrame(envelope, value[0], value[1]) : dataFrame({ id, jsonrpc }, value))
+        return undefined
+      })
       this.#say({ id, jsonrpc, result: { type: 'stopped' } })
     } catch (cause) {
       if (leaving.signal.aborted) this.#say({ id, jsonrpc, result: { type: 'stopped' } })
@@ -97,10 +97,10 @@ export class SocketStreams {
     }
   }
 
-  async #call({ path, input }: Asked, signal: AbortSignal): Promise<AsyncIterable<unknown>> {
+  async #call({ path, input }: Asked, signal: AbortSignal): Promise<Stream<unknown>> {
     const getRawInput = (): Promise<unknown> => Promise.resolve(input)
     const call = { router: appRouter, path, getRawInput, ctx: this.#ctx, type: 'subscription' as const, signal, batchIndex: 0 }
-    return (await callTRPCProcedure(call)) as AsyncIterable<unknown>
+    return (await callTRPCProcedure(call)) as Stream<unknown>
   }
 
   #fail({ id, jsonrpc, path, input }: Asked, cause: unknown): void {

@@ -60,38 +60,76 @@ interface Reading {
   readonly ctx: Ctx
   readonly signal: AbortSignal
 }
+/** Given a value: nothing while there is room for more, else when there is again. */
+type Give<T> = (value: T) => Promise<void> | undefined
+interface Source<S> extends AsyncIterable<S> {
+  /** Hands its values over as they come, without a promise for each. */
+  into?(take: Give<S>): Promise<void>
+}
+/** What a subscription gives: to be iterated, as tRPC does, or handed over, which every reader pays less for. */
+export class Stream<T> implements AsyncIterable<T> {
+  readonly #pour: (give: Give<T>) => Promise<void>
+  readonly #iterate: () => AsyncGenerator<T, void>
 
-/** A subscription's generator with its errors translated; ends quietly when the reader has gone. */
-export const stream = <T>(source: AsyncIterable<T>, reading: Reading): AsyncGenerator<T, void> =>
-  streamOf(source, (value) => value, reading)
+  constructor(pour: (give: Give<T>) => Promise<void>, iterate: () => AsyncGenerator<T, void>) {
+    this.#pour = pour
+    this.#iterate = iterate
+  }
+  /** Ends when the reader has gone. */
+  into(give: Give<T>): Promise<void> {
+    return this.#pour(give)
+  }
+  [Symbol.asyncIterator](): AsyncGenerator<T, void> {
+    return this.#iterate()
+  }
+}
 
-/** The same, each value as the reader gets it: one generator for both, which every reader pays for every batch. */
-export function streamOf<S, T>(source: AsyncIterable<S>, shape: (value: S) => T, { ctx, signal }: Reading): AsyncGenerator<T, void> {
+/** A subscription's values with their errors translated; ends quietly when the reader has gone. */
+export const stream = <T>(source: AsyncIterable<T>, reading: Reading): Stream<T> => streamOf(source, (value) => value, reading)
+
+/** The same, each value as the reader gets it. */
+export function streamOf<S, T>(source: Source<S>, shape: (value: S) => T, { ctx, signal }: Reading): Stream<T> {
   const leave = ctx.subscribe()
   // One that is stopped before it is read never comes to its end.
   signal.addEventListener('abort', leave, { once: true })
-  return translated(source, shape, { ctx, signal, leave })
+  const reading = { ctx, signal, leave }
+  return new Stream(
+    (give) => handOver(source, (value) => give(shape(value)) ?? ctx.drained(signal), reading),
+    () => translated(source, shape, reading),
+  )
 }
 
-async function* translated<S, T>(
-  source: AsyncIterable<S>,
-  shape: (value: S) => T,
-  { ctx, signal, leave }: Reading & { leave: () => void },
-): AsyncGenerator<T, void> {
+async function handOver<S>(source: Source<S>, take: Give<S>, { signal, leave }: Leaving): Promise<void> {
   try {
+    if (source.into) return await source.into(take)
     for await (const value of source) {
-      yield shape(value)
-      const wait = ctx.drained(signal)
-      if (wait) await wait
+      await take(value)
       if (signal.aborted) return
     }
   } catch (error) {
-    if (signal.aborted) return
-    throw error instanceof TRPCError ? error : toStreamError(error)
+    if (!signal.aborted) throw said(error)
   } finally {
     leave()
   }
 }
+
+interface Leaving extends Reading {
+  readonly leave: () => void
+}
+async function* translated<S, T>(source: Source<S>, shape: (value: S) => T, { ctx, signal, leave }: Leaving): AsyncGenerator<T, void> {
+  try {
+    for await (const value of source) {
+      yield shape(value)
+      await ctx.drained(signal)
+      if (signal.aborted) return
+    }
+  } catch (error) {
+    if (!signal.aborted) throw said(error)
+  } finally {
+    leave()
+  }
+}
+const said = (error: unknown): TRPCError => (error instanceof TRPCError ? error : toStreamError(error))
 
 /** tRPC gives one to every subscription; the type allows for none. */
 export const signalOf = (signal: AbortSignal | undefined): AbortSignal => signal ?? new AbortController().signal

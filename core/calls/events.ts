@@ -1,7 +1,7 @@
 /** Reading a ticket's events: pages of the log, and the log followed by what is live. */
 import { fail } from '../errors.ts'
 import { followAll } from '../events/all.ts'
-import type { Kernel } from '../kernel-api.ts'
+import type { EventBatch, EventStream, Kernel } from '../kernel-api.ts'
 import type { OpenProject, Projects } from '../projects.ts'
 
 const PAGE = 200
@@ -38,11 +38,12 @@ export function eventCalls(projects: Projects): Kernel['events'] {
 }
 
 /** What has to be opened first, with its first value. A generator in between would cost every reader of every batch. */
-function opened<T>(open: () => Promise<AsyncIterable<T>>): AsyncIterable<T> {
+function opened(open: () => Promise<Required<EventStream>>): EventStream {
   return {
+    into: async (take) => (await open()).into(take),
     [Symbol.asyncIterator]: () => {
-      let inner: AsyncIterator<T> | null = null
-      const first = async (): Promise<IteratorResult<T>> => {
+      let inner: AsyncIterator<EventBatch> | null = null
+      const first = async (): Promise<IteratorResult<EventBatch>> => {
         inner = (await open())[Symbol.asyncIterator]()
         return inner.next()
       }

@@ -3,7 +3,7 @@
  * up, then once for all who have. So no reader can miss or double one. Live ones pass through bounded memory and may be
  * lost (the finished text is durable).
  */
-import type { EventBatch } from '../kernel-api.ts'
+import type { EventBatch, EventStream, TakeBatch } from '../kernel-api.ts'
 import type { Clock } from '../ports.ts'
 import { Channel, PAGE, type Log } from './channel.ts'
 import type { Progress } from './live.ts'
@@ -19,15 +19,22 @@ export interface EventFeed {
   closeTurn(ticketId: string, turnId: string): void
   /** The part's durable event is stored (or its turn is over): it is open no longer. */
   closePart(ticketId: string, partId: string): void
-  follow(input: { ticketId: string; after: number; gap: string | null; signal: AbortSignal }): AsyncIterable<EventBatch>
+  follow(input: Following): Required<EventStream>
   close(): void
+}
+interface Following {
+  readonly ticketId: string
+  readonly after: number
+  /** Why what the reader knew is void. */
+  readonly gap: string | null
+  readonly signal: AbortSignal
 }
 
 export function createEventFeed(log: Log, clock: Clock): EventFeed {
   const parts = new OpenParts()
   const channels = new Channels((ticketId) => new Channel({ ticketId, log, clock, snapshots: () => parts.snapshots(ticketId) }))
   const off = log.onAppend((ticketId) => channels.get(ticketId)?.appended())
-  const nameOf = (seq: number): string => `${log.epoch}.${seq}`
+  const sources = { log, channels }
   return {
     delta: (ticketId, part) => {
       const live = parts.grow(ticketId, part)
@@ -39,27 +46,48 @@ export function createEventFeed(log: Log, clock: Clock): EventFeed {
     },
     closeTurn: (ticketId, turnId) => parts.closeTurn(ticketId, turnId),
     closePart: (ticketId, partId) => parts.close(ticketId, partId),
-    async *follow({ ticketId, after, gap, signal }) {
-      const reader = new Reader(after, signal)
-      const channel = channels.enter(ticketId)
-      try {
-        // Said before anything else: what follows starts over.
-        if (gap !== null) yield { id: nameOf(after), events: [], live: [{ type: 'gap', reason: gap }] }
-        while (!signal.aborted) {
-          const batch = reader.attached ? reader.take(nameOf) : await catchUp(ticketId, reader, channel)
-          if (batch) yield batch
-          else if (reader.attached) await reader.news()
+    follow: (following) => ({
+      [Symbol.asyncIterator]: () => batches(sources, following, null),
+      into: async (take) => {
+        for await (const batch of batches(sources, following, take)) {
+          const full = take(batch)
+          if (full) await full
         }
-      } finally {
-        channel.detach(reader)
-        channels.leave(ticketId)
-      }
-    },
+      },
+    }),
     close: off,
+  }
+}
+
+interface Sources {
+  readonly log: Log
+  readonly channels: Channels
+}
+
+/** With `take` only what the reader has to catch up with, or what came while it had no room: all else is handed over. */
+async function* batches(
+  { log, channels }: Sources,
+  { ticketId, after, gap, signal }: Following,
+  take: TakeBatch | null,
+): AsyncGenerator<EventBatch, void> {
+  const nameOf = (seq: number): string => `${log.epoch}.${seq}`
+  const reader = new Reader(after, { nameOf, signal })
+  const channel = channels.enter(ticketId)
+  try {
+    // Said before anything else: what follows starts over.
+    if (gap !== null) yield { id: nameOf(after), events: [], live: [{ type: 'gap', reason: gap }] }
+    while (!signal.aborted) {
+      const batch = reader.attached ? reader.take() : await catchUp()
+      if (batch) yield batch
+      else if (reader.attached) await reader.news(take)
+    }
+  } finally {
+    channel.detach(reader)
+    channels.leave(ticketId)
   }
 
   /** The next page; with the last one the reader joins the others and sees what is open. */
-  async function catchUp(ticketId: string, reader: Reader, channel: Channel): Promise<EventBatch | null> {
+  async function catchUp(): Promise<EventBatch | null> {
     const events = await log.events(ticketId, reader.cursor, PAGE)
     reader.cursor = events.at(-1)?.seq ?? reader.cursor
     const live = events.length < PAGE ? channel.attach(reader, events.length === 0) : null

@@ -1,5 +1,5 @@
 /** One subscriber of a channel: a bounded queue of batches that it shares with the others. */
-import type { EventBatch } from '../kernel-api.ts'
+import type { EventBatch, TakeBatch } from '../kernel-api.ts'
 import type { DurableEvent } from './events.ts'
 import type { LiveEvent } from './live.ts'
 
@@ -23,18 +23,25 @@ export class Reader {
   #queue: Cast[] = []
   #weight = 0
   #wake: () => void = () => {}
+  /** There while its reader waits, wants batches handed over, and has room. */
+  #take: TakeBatch | null = null
+  /** Until there is room again. */
+  #full: Promise<void> | undefined
   #failure: unknown
+  readonly #nameOf: (seq: number) => string
   readonly #signal: AbortSignal
 
   /** Aborted, it waits for nothing any more. */
-  constructor(cursor: number, signal: AbortSignal) {
+  constructor(cursor: number, { nameOf, signal }: { nameOf: (seq: number) => string; signal: AbortSignal }) {
     this.cursor = cursor
+    this.#nameOf = nameOf
     this.#signal = signal
     signal.addEventListener('abort', () => this.#wake(), { once: true })
   }
 
-  /** False when it lags too far behind: it has lost its queue. */
+  /** False when it is to get no more: it lags too far behind and has lost its queue, or it could not take this one. */
   offer(cast: Cast): boolean {
+    if (this.#take !== null) return this.#handOver(cast, this.#take)
     const fits = this.#weight + cast.weight <= BOUND || this.#queue.length === 0
     if (fits) {
       this.#queue.push(cast)
@@ -42,6 +49,23 @@ export class Reader {
     } else this.drop()
     this.#wake()
     return fits
+  }
+
+  /** In the loop of whoever casts: no queue and no promise in between. */
+  #handOver(cast: Cast, take: TakeBatch): boolean {
+    if (this.#signal.aborted) return true
+    const batch = this.#unseen(cast)
+    try {
+      this.#full = batch === null ? undefined : take(batch)
+    } catch (error) {
+      this.fail(error)
+      return false
+    }
+    if (this.#full) {
+      this.#take = null
+      this.#wake()
+    }
+    return true
   }
 
   drop(): void {
@@ -56,24 +80,35 @@ export class Reader {
     this.#wake()
   }
 
-  /** The next batch without what this reader has seen before it was attached; null when none waits. */
-  take(nameOf: (seq: number) => string): EventBatch | null {
+  /** The next batch; null when none waits. */
+  take(): EventBatch | null {
     for (let cast = this.#queue.shift(); cast; cast = this.#queue.shift()) {
       this.#weight -= cast.weight
-      const from = this.cursor
-      this.cursor = Math.max(from, cast.upTo)
-      const { batch } = cast
-      if (from <= (batch.events[0]?.seq ?? cast.upTo + 1) - 1 && cast.upTo >= from) return batch
-      const events = batch.events.filter((event) => event.seq > from)
-      if (events.length > 0 || batch.live.length > 0) return { id: nameOf(this.cursor), events, live: batch.live }
+      const batch = this.#unseen(cast)
+      if (batch) return batch
     }
     return null
   }
 
-  /** Until something waits, the reader was dropped, or its signal aborts. */
-  async news(): Promise<void> {
-    if (this.#queue.length === 0 && this.attached && !this.#signal.aborted) await new Promise<void>((resolve) => (this.#wake = resolve))
+  /** Without what this reader has seen before it was attached. */
+  #unseen({ batch, upTo }: Cast): EventBatch | null {
+    const from = this.cursor
+    this.cursor = Math.max(from, upTo)
+    if (from <= (batch.events[0]?.seq ?? upTo + 1) - 1 && upTo >= from) return batch
+    const events = batch.events.filter((event) => event.seq > from)
+    return events.length > 0 || batch.live.length > 0 ? { id: this.#nameOf(this.cursor), events, live: batch.live } : null
+  }
+
+  /** Until something waits, the reader was dropped, or its signal aborts. With `take` it gets what comes meanwhile, until that is full. */
+  async news(take: TakeBatch | null): Promise<void> {
+    if (this.#queue.length === 0 && this.attached && !this.#signal.aborted) {
+      this.#take = take
+      await new Promise<void>((resolve) => (this.#wake = resolve))
+    }
+    this.#take = null
     this.#wake = () => {}
+    if (this.#full) await this.#full
+    this.#full = undefined
     if (this.#failure !== undefined) throw this.#failure
   }
 }

@@ -159,3 +159,86 @@ describe('the feed of a ticket', (it) => {
     assert.is(clock.sleepers, 0)
   })
 })
+
+describe('the feed of a ticket, handed over', (it) => {
+  /** `full`: it has room for nothing more until the room is made. */
+  const handed = (world: ReturnType<typeof setUp>, take?: () => unknown) => {
+    const got: EventBatch[] = []
+    let room: (() => void) | null = null
+    const state = { full: false, got, seqs: (): readonly number[] => got.flatMap(seqs), makeRoom: () => room?.() }
+    const ended = world.feed.follow({ ticketId: 'T-1', after: 0, gap: null, signal: world.stop.signal }).into((batch) => {
+      take?.()
+      got.push(batch)
+      return state.full ? new Promise<void>((resolve) => (room = resolve)) : undefined
+    })
+    return Object.assign(state, { ended })
+  }
+
+  it('is the same: what is stored, then what comes, in the loop of whoever tells it', async () => {
+    const world = setUp({}, 1_100)
+    const [one, two] = [handed(world), handed(world)]
+    await world.clock.advance(0)
+    world.log.append(2)
+    await world.clock.advance(0)
+    world.say('typing')
+    await world.clock.advance(50)
+    for (const { seqs: all } of [one, two])
+      assert.equal(
+        all(),
+        Array.from({ length: 1_102 }, (_, i) => i + 1),
+      )
+    assert.equal(live(one.got.at(-1) as EventBatch), [['delta', 'p1', 0, 'typing']])
+    assert.is(one.got.at(-1), two.got.at(-1), 'one object for all')
+    world.stop.abort()
+    await Promise.all([one.ended, two.ended])
+  })
+  it('stops while its reader is full, holds a bounded number for it, and reads the rest from the log', async () => {
+    const world = setUp({}, 1)
+    const [slow, quick] = [handed(world), handed(world)]
+    await world.clock.advance(0)
+    slow.full = true
+    for (let n = 0; n < 30; n += 1) {
+      world.log.append(100)
+      await world.clock.advance(0)
+    }
+    assert.equal([slow.seqs().length, quick.seqs().length], [101, 3_001])
+    slow.full = false
+    slow.makeRoom()
+    await world.clock.advance(0)
+    world.log.append()
+    await world.clock.advance(0)
+    const all = Array.from({ length: 3_002 }, (_, i) => i + 1)
+    assert.equal([slow.seqs(), quick.seqs()], [all, all])
+    world.stop.abort()
+    await Promise.all([slow.ended, quick.ended])
+  })
+  it('ends for the reader that cannot take a batch, and for no other', async () => {
+    const world = setUp({}, 1)
+    let broken = false
+    const bad = handed(world, () => {
+      if (broken) throw new TypeError('broken')
+    })
+    const good = handed(world)
+    await world.clock.advance(0)
+    broken = true
+    world.log.append()
+    assert.match(String(await bad.ended.catch((error: unknown) => error)), /broken/)
+    world.log.append()
+    await world.clock.advance(0)
+    assert.equal([bad.seqs(), good.seqs()], [[1], [1, 2, 3]])
+    world.stop.abort()
+    await good.ended
+    assert.is(world.clock.sleepers, 0)
+  })
+  it('gives nothing to a reader that has gone, not even in the same loop, and ends', async () => {
+    const world = setUp({}, 1)
+    let leaves = false
+    const leaving = handed(world, () => leaves && world.stop.abort())
+    const reader = handed(world)
+    await world.clock.advance(0)
+    leaves = true
+    world.log.append()
+    await Promise.all([leaving.ended, reader.ended])
+    assert.equal([leaving.seqs(), reader.seqs()], [[1, 2], [1]])
+  })
+})
