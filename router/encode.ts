@@ -44,7 +44,11 @@ interface Said {
 
 /** Of a tracked value, for server-sent events. */
 export const eventFrame = (id: string, data: unknown): Uint8Array | string =>
-  once({ data, id, name: 'event' }, () => `data: ${jsonOf(data)}\nid: ${id}\n\n`, (text) => Buffer.from(text))
+  once(
+    { data, id, name: 'event' },
+    () => `data: ${jsonOf(data)}\nid: ${id}\n\n`,
+    (text) => Buffer.from(text),
+  )
 
 /** Of a tracked value, for a socket: the id comes beside the data and with it. `envelope` is the JSON of what goes around. As bytes it is the whole frame, its head included. */
 export function socketFrame(envelope: string, id: string, data: unknown): Uint8Array | string {

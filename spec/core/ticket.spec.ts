@@ -17,20 +17,10 @@ const LEGAL: Readonly<Record<TicketChange, readonly TicketStatus[]>> = {
   complete: ['running', 'waiting'],
   cancel: ['draft', 'running', 'waiting', 'blocked'],
 }
-const base = { id: 'T-1', projectId: 'p', number: 1, title: '', description: '', priority: 0, pipeline: 'q', models: null, revision: 1 }
+const texts = { id: 'T-1', projectId: 'p', title: '', description: '', pipeline: 'q' }
+const base = { ...texts, number: 1, priority: 0, models: null, revision: 1, paused: false, heldBy: null, createdAt: 1, updatedAt: 1 }
 const ticketIn = (status: TicketStatus): ListedTicket =>
-  toTicket({
-    ...base,
-    paused: false,
-    heldBy: null,
-    createdAt: 1,
-    updatedAt: 1,
-    status,
-    waitingFor: 'time',
-    until: 5,
-    blocked: null,
-    progress: null,
-  })
+  toTicket({ base: { ...base }, status, waitingFor: 'time', until: 5, blocked: null, progress: null })
 
 describe('a ticket', (it) => {
   it('changes from exactly the statuses that the table names', () => {

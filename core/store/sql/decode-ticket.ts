@@ -8,6 +8,7 @@ import type {
   PinnedPipeline,
   Progress,
   Ticket,
+  TicketBase,
   TicketFields,
   TicketStatus,
   WaitingFor,
@@ -20,29 +21,31 @@ export const toTicketRecord = (context: Context, row: Row): Ticket => toTicket(f
 /** The row has the columns `LISTED`. */
 export const toListedTicket = (context: Context, row: Row): ListedTicket => toTicket(fieldsOf(context, row, toListedProgress))
 
-function fieldsOf<P>(context: Context, row: Row, progressOf: (row: Row) => P): TicketFields<P> {
-  return {
-    id: text(row, 'id'),
-    projectId: context.projectId,
-    number: int(row, 'number'),
-    title: text(row, 'title'),
-    description: text(row, 'description'),
-    priority: int(row, 'priority'),
-    pipeline: text(row, 'pipeline'),
-    models: json<Ticket['models']>(row, 'models'),
-    ...(typeof row['own_settings'] === 'string' ? { own: json<Partial<Settings>>(row, 'own_settings') } : {}),
-    paused: int(row, 'paused') === 1,
-    heldBy: textOrNull(row, 'held_by') as Ticket['heldBy'],
-    revision: int(row, 'revision'),
-    createdAt: int(row, 'created_at'),
-    updatedAt: int(row, 'updated_at'),
-    status: text(row, 'status') as TicketStatus,
-    waitingFor: textOrNull(row, 'waiting_for') as WaitingFor | null,
-    until: intOrNull(row, 'until'),
-    blocked: json<Blocked | null>(row, 'blocked'),
-    progress: row['started_at'] === null ? null : progressOf(row),
-  }
-}
+const fieldsOf = <P>(context: Context, row: Row, progressOf: (row: Row) => P): TicketFields<P> => ({
+  base: baseOf(context, row),
+  status: text(row, 'status') as TicketStatus,
+  waitingFor: textOrNull(row, 'waiting_for') as WaitingFor | null,
+  until: intOrNull(row, 'until'),
+  blocked: json<Blocked | null>(row, 'blocked'),
+  progress: row['started_at'] === null ? null : progressOf(row),
+})
+
+const baseOf = (context: Context, row: Row): TicketBase => ({
+  id: text(row, 'id'),
+  projectId: context.projectId,
+  number: int(row, 'number'),
+  title: text(row, 'title'),
+  description: text(row, 'description'),
+  priority: int(row, 'priority'),
+  pipeline: text(row, 'pipeline'),
+  models: json<Ticket['models']>(row, 'models'),
+  ...(typeof row['own_settings'] === 'string' ? { own: json<Partial<Settings>>(row, 'own_settings') } : {}),
+  paused: int(row, 'paused') === 1,
+  heldBy: textOrNull(row, 'held_by') as Ticket['heldBy'],
+  revision: int(row, 'revision'),
+  createdAt: int(row, 'created_at'),
+  updatedAt: int(row, 'updated_at'),
+})
 
 /** Of a ticket, all but what was pinned. */
 export const LISTED = `id, number, title, description, priority, pipeline, models, paused, held_by, revision, created_at, updated_at,
