@@ -31,12 +31,27 @@ export class StreamingSocket extends WebSocket {
     const rest = this.streams.take(args[0], args[1] === true)
     return rest === null || super.emit(event, rest, args[1])
   }
-  /** A text, or a whole frame that was made once for many readers. Without compression a message is written at once: they keep their order. */
+  /** A text, or a whole frame that was made once for many readers. Without compression a message is handed on at once: they keep their order. */
   sendFrame(frame: string | Uint8Array): void {
-    if (this.readyState !== WebSocket.OPEN) return
+    if (this.readyState !== WebSocket.OPEN || this.wire === null) return
+    hold(this.wire)
     if (typeof frame === 'string') this.send(frame)
-    else this.wire?.write(frame)
+    else this.wire.write(frame)
   }
+}
+
+const held = new Set<Duplex>()
+/** What is sent before the event loop is given back goes out in one write of the system, which is what a delivery costs most of. */
+function hold(wire: Duplex): void {
+  if (held.has(wire)) return
+  if (held.size === 0) process.nextTick(release)
+  held.add(wire)
+  wire.cork()
+}
+function release(): void {
+  const wires = [...held]
+  held.clear()
+  for (const wire of wires) wire.uncork()
 }
 
 export class SocketStreams {
