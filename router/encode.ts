@@ -26,37 +26,39 @@ export function jsonOf(value: unknown): string {
   return known.json
 }
 
-/** `name` tells apart who is told otherwise. Text when it is for one reader only. */
-function once({ data, id, name }: Said, text: () => string, bytes: (text: string) => Uint8Array): Uint8Array | string {
-  const frames = sharedOf(data)?.frames
-  const found = frames?.get(name)
-  if (found?.id === id) return found.bytes
-  if (!frames || frames.size >= KEPT) return text()
-  const made = bytes(text())
-  frames.set(name, { id, bytes: made })
-  return made
-}
 interface Said {
   readonly data: unknown
   readonly id: string
+  /** Tells apart who is told otherwise. */
   readonly name: string
+}
+/** The frame that was made for another reader; looked for first, since most readers are not the first. */
+function known(data: unknown, name: string, id: string): Uint8Array | null {
+  const found = sharedOf(data)?.frames.get(name)
+  return found?.id === id ? found.bytes : null
+}
+/** For those who come after; text when it is for this reader only. */
+function made({ data, id, name }: Said, text: string, encode: (text: string) => Uint8Array): Uint8Array | string {
+  const frames = sharedOf(data)?.frames
+  if (!frames || frames.size >= KEPT) return text
+  const bytes = encode(text)
+  frames.set(name, { id, bytes })
+  return bytes
 }
 
 /** Of a tracked value, for server-sent events. */
-export const eventFrame = (id: string, data: unknown): Uint8Array | string =>
-  once(
-    { data, id, name: 'event' },
-    () => `data: ${jsonOf(data)}\nid: ${id}\n\n`,
-    (text) => Buffer.from(text),
-  )
+export function eventFrame(id: string, data: unknown): Uint8Array | string {
+  return known(data, 'event', id) ?? made({ data, id, name: 'event' }, `data: ${jsonOf(data)}\nid: ${id}\n\n`, (text) => Buffer.from(text))
+}
 
 /** Of a tracked value, for a socket: the id comes beside the data and with it. `envelope` is the JSON of what goes around. As bytes it is the whole frame, its head included. */
-export function socketFrame(envelope: string, id: string, data: unknown): Uint8Array | string {
-  const text = (): string => {
-    const name = JSON.stringify(id)
-    return `${envelope.slice(0, -1)},"result":{"type":"data","id":${name},"data":{"id":${name},"data":${jsonOf(data)}}}}`
-  }
-  return once({ data, id, name: envelope }, text, textFrame)
+export const socketFrame = (envelope: string, id: string, data: unknown): Uint8Array | string =>
+  known(data, envelope, id) ?? newSocketFrame({ data, id, name: envelope })
+
+function newSocketFrame(said: Said): Uint8Array | string {
+  const id = JSON.stringify(said.id)
+  const text = `${said.name.slice(0, -1)},"result":{"type":"data","id":${id},"data":{"id":${id},"data":${jsonOf(said.data)}}}}`
+  return made(said, text, textFrame)
 }
 
 /** One unmasked text frame (RFC 6455, 5.2): what a server sends. */

@@ -25,6 +25,8 @@ export class StreamingSocket extends WebSocket {
   streams: SocketStreams | null = null
   /** The connection under it. */
   wire: Duplex | null = null
+  /** It has frames that wait for the end of this turn of the event loop. */
+  held = false
 
   override emit(event: string | symbol, ...args: unknown[]): boolean {
     if (event !== 'message' || this.streams === null) return super.emit(event, ...args)
@@ -34,24 +36,24 @@ export class StreamingSocket extends WebSocket {
   /** A text, or a whole frame that was made once for many readers. Without compression a message is handed on at once: they keep their order. */
   sendFrame(frame: string | Uint8Array): void {
     if (this.readyState !== WebSocket.OPEN || this.wire === null) return
-    hold(this.wire)
+    if (!this.held) hold(this)
     if (typeof frame === 'string') this.send(frame)
     else this.wire.write(frame)
   }
 }
 
-const held = new Set<Duplex>()
+const held: StreamingSocket[] = []
 /** What is sent before the event loop is given back goes out in one write of the system, which is what a delivery costs most of. */
-function hold(wire: Duplex): void {
-  if (held.has(wire)) return
-  if (held.size === 0) process.nextTick(release)
-  held.add(wire)
-  wire.cork()
+function hold(socket: StreamingSocket): void {
+  if (held.push(socket) === 1) process.nextTick(release)
+  socket.held = true
+  socket.wire?.cork()
 }
 function release(): void {
-  const wires = [...held]
-  held.clear()
-  for (const wire of wires) wire.uncork()
+  for (const socket of held.splice(0)) {
+    socket.held = false
+    socket.wire?.uncork()
+  }
 }
 
 export class SocketStreams {
@@ -99,7 +101,6 @@ export class SocketStreams {
       this.#say({ id, jsonrpc, result: { type: 'started' } })
       const envelope = JSON.stringify({ id, jsonrpc })
       await values.into((value) => {
-        if (leaving.signal.aborted) return undefined
         this.#socket.sendFrame(isTrackedEnvelope(value) ? socketFrame(envelope, value[0], value[1]) : dataFrame({ id, jsonrpc }, value))
         return undefined
       })

@@ -94,13 +94,12 @@ function placeFor(request: IncomingMessage, { admit, tokenIsRight, streams }: Do
 
 const drainedOf =
   (client: WebSocket): Ctx['drained'] =>
-  (signal) => {
-    const isFull = (): boolean => client.bufferedAmount > MAX_BUFFERED && client.readyState === client.OPEN && !signal.aborted
-    return isFull() ? whileFull(isFull, signal) : undefined
-  }
+  (signal) =>
+    client.bufferedAmount > MAX_BUFFERED ? whileFull(client, signal) : undefined
 
-async function whileFull(isFull: () => boolean, signal: AbortSignal): Promise<void> {
-  while (isFull()) await systemClock.sleep(LOOK_AGAIN_MS, signal)
+async function whileFull(client: WebSocket, signal: AbortSignal): Promise<void> {
+  while (client.bufferedAmount > MAX_BUFFERED && client.readyState === client.OPEN && !signal.aborted)
+    await systemClock.sleep(LOOK_AGAIN_MS, signal)
 }
 
 async function closeAll(sockets: WebSocketServer): Promise<void> {

@@ -103,8 +103,8 @@ async function handOver<S>(source: Source<S>, take: Give<S>, { signal, leave }: 
   try {
     if (source.into) return await source.into(take)
     for await (const value of source) {
-      await take(value)
       if (signal.aborted) return
+      await take(value)
     }
   } catch (error) {
     if (!signal.aborted) throw said(error)

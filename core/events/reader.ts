@@ -28,15 +28,19 @@ export class Reader {
   /** Until there is room again. */
   #full: Promise<void> | undefined
   #failure: unknown
+  #gone = false
   readonly #nameOf: (seq: number) => string
-  readonly #signal: AbortSignal
 
   /** Aborted, it waits for nothing any more. */
   constructor(cursor: number, { nameOf, signal }: { nameOf: (seq: number) => string; signal: AbortSignal }) {
     this.cursor = cursor
     this.#nameOf = nameOf
-    this.#signal = signal
-    signal.addEventListener('abort', () => this.#wake(), { once: true })
+    this.#gone = signal.aborted
+    const leave = (): void => {
+      this.#gone = true
+      this.#wake()
+    }
+    signal.addEventListener('abort', leave, { once: true })
   }
 
   /** False when it is to get no more: it lags too far behind and has lost its queue, or it could not take this one. */
@@ -53,7 +57,7 @@ export class Reader {
 
   /** In the loop of whoever casts: no queue and no promise in between. */
   #handOver(cast: Cast, take: TakeBatch): boolean {
-    if (this.#signal.aborted) return true
+    if (this.#gone) return true
     const batch = this.#unseen(cast)
     try {
       this.#full = batch === null ? undefined : take(batch)
@@ -101,7 +105,7 @@ export class Reader {
 
   /** Until something waits, the reader was dropped, or its signal aborts. With `take` it gets what comes meanwhile, until that is full. */
   async news(take: TakeBatch | null): Promise<void> {
-    if (this.#queue.length === 0 && this.attached && !this.#signal.aborted) {
+    if (this.#queue.length === 0 && this.attached && !this.#gone) {
       this.#take = take
       await new Promise<void>((resolve) => (this.#wake = resolve))
     }

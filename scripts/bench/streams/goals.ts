@@ -21,7 +21,7 @@ export interface Goal {
   readonly met: boolean
 }
 
-const SUBSCRIBERS = 100
+export const SUBSCRIBERS = 100
 const TURNS = 50
 /** Of the bare server's deliveries. */
 const SHARE = { sse: 0.5, ws: 0.8 } as const

@@ -5,6 +5,7 @@
 import { systemClock } from '#core'
 import { median, printRows, round } from '../numbers.ts'
 import { framesIn, subscriptionTo, TRANSPORTS, type Transport } from './frames.ts'
+import { SUBSCRIBERS } from './goals.ts'
 import { startRole, type Role } from './role.ts'
 import type { LoopTroopRole } from './roles/looptroop.ts'
 import type { RawRole } from './roles/raw.ts'
@@ -88,7 +89,7 @@ async function measure(stage: Stage, { pace, count, transport, seconds, rounds, 
   const shape = { transport, count, ...(pace === 'paced' ? paced : { perBatch: PER_BURST_BATCH, everyMs: 0, batches: few }) }
   const [mine, bare, floods]: [Round[], Round[], Round[]] = [[], [], []]
   // The first burst counts for nothing: it warms up.
-  for (let n = 0; n < (pace === 'paced' ? rounds : bursts + 1); n++) {
+  for (let n = 0; n < (pace === 'burst' ? bursts + 1 : count === SUBSCRIBERS ? rounds : 1); n++) {
     const { round: own, frames } = await oursOnce(stage, shape)
     const theirs = await rawOnce(stage, shape, { frames, offsets: offsetsOf(frames) })
     const flood = pace === 'burst' ? await rawOnce(stage, shape, { frames, offsets: null }) : theirs
