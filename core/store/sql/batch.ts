@@ -36,11 +36,16 @@ export interface Condition {
   readonly args?: Args
 }
 type Touch = 'events' | 'inbox'
+/** An event's type, its data as JSON, and its key. */
+type Written = readonly [type: string, data: string, key: string | null]
 
 const ALWAYS: Condition = { when: '1' }
 
 const APPEND = 'INSERT INTO events (ticket_id, seq, type, at, data, key)'
 const LAST_SEQ = 'COALESCE((SELECT MAX(seq) FROM events WHERE ticket_id = :ticketId), 0)'
+/** From so many events on, and up to so many characters, one statement for all is quicker than one for each. */
+const MANY = 4
+const MANY_CHARS = 16_000
 const ONCE = 'ON CONFLICT (ticket_id, key) WHERE key IS NOT NULL DO NOTHING RETURNING ticket_id'
 
 export class Batch {
@@ -83,16 +88,32 @@ export class Batch {
 
   /** Appends in order; those with a known key are skipped, all are when `condition` does not hold. */
   append(events: readonly NewEvent[], condition: Condition = ALWAYS): this {
-    for (const { type, data, key } of events) {
+    const written = events.map(({ type, data, key }): Written => [type, JSON.stringify(data), key ?? null])
+    const chars = written.reduce((sum, [, data]) => sum + data.length, 0)
+    if (written.length >= MANY && chars <= MANY_CHARS) return this.#appendMany(written, condition)
+    for (const [eventType, eventData, eventKey] of written) {
       this.#touches.set(this.#statements.length, 'events')
       this.run(`${APPEND} SELECT :ticketId, ${LAST_SEQ} + 1, :eventType, :at, :eventData, :eventKey WHERE ${condition.when} ${ONCE}`, {
         ...condition.args,
-        eventType: type,
-        eventData: JSON.stringify(data),
-        eventKey: key ?? null,
+        eventType,
+        eventData,
+        eventKey,
       })
     }
     return this
+  }
+
+  /** What is skipped is left out before it is numbered: there is no gap. */
+  #appendMany(written: readonly Written[], { when, args }: Condition): this {
+    const keys = new Set<string>()
+    const fresh = written.filter(([, , key]) => key === null || (!keys.has(key) && keys.add(key)))
+    this.#touches.set(this.#statements.length, 'events')
+    return this.run(
+      `${APPEND} SELECT :ticketId, ${LAST_SEQ} + ROW_NUMBER() OVER (ORDER BY new.key), new.value ->> 0, :at, new.value ->> 1, new.value ->> 2
+         FROM json_each(:written) AS new WHERE ${when} AND (new.value ->> 2 IS NULL
+           OR NOT EXISTS (SELECT 1 FROM events WHERE ticket_id = :ticketId AND events.key = new.value ->> 2)) ${ONCE}`,
+      { ...args, written: JSON.stringify(fresh) },
+    )
   }
 
   /** The first event of a ticket whose id only the database knows (`ticket` is its SQL); nothing when it has one. */

@@ -155,6 +155,22 @@ export function logSuite(it: It, open: OpenHome): void {
     assert.equal([page?.seq, page?.id, page?.data], [before + 1, `${world.store.epoch}.${before + 1}`, { file: 'a' }])
   })
 
+  it('numbers many events at once without a gap too, each with what it says and each key once', async () => {
+    await using world = await startedWorld(open)
+    const before = await world.store.lastSeq(world.ticketId)
+    const file = (file: string, key?: string) => event('file.edited', { file }, key)
+    await world.store.appendEvents(world.fence, { events: [file('known', 'k0')], at: 5 })
+    const odd = `quo"te \\ \u0000 \u2028 ünïcödé 🦜 \ud800 ${'x'.repeat(500)}`
+    const events = [file('a'), file('b', 'k1'), file('k0 again', 'k0'), file(odd), file('b again', 'k1'), file('c', "it's"), file('d')]
+    await world.store.appendEvents(world.fence, { events, at: 6 })
+    await world.store.appendEvents(world.fence, { events: events.map((one) => ({ ...one, key: 'k0' })), at: 7 })
+    const told = await world.store.events(world.ticketId, before, 100)
+    assert.equal(
+      told.map(({ seq, at, data }) => [seq - before, at, (data as { file: string }).file]),
+      [['known'], ['a'], ['b'], [odd], ['c'], ['d']].map(([text], index) => [index + 1, index === 0 ? 5 : 6, text]),
+    )
+  })
+
   it('tells listeners after the commit, and a broken listener hurts nobody', async () => {
     await using world = await startedWorld(open)
     const told: string[] = []
