@@ -89,6 +89,8 @@ export interface PromptOptions<T = unknown> {
   readonly deadline?: number
   /** The item whose data and notes the context shows. */
   readonly item?: string
+  /** The answer counts only when the model has looked for it: used a tool that reads, and it ended well. */
+  readonly look?: boolean
 }
 
 export type TurnedWhy = 'timed_out' | 'invalid' | 'failed' | 'rejected'

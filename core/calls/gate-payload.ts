@@ -67,11 +67,13 @@ function checkAnswers({ form, payload }: Submitted): void {
 // ----------------------------------------------------------------------------------------------------- checklist
 
 const MAX_TITLE = 300
+const MAX_GROUP = 100
 const MAX_EVIDENCE = 20
 const Result = v.object({
   result: v.picklist(['pass', 'fail', 'waive', 'improvement']),
   observation: v.optional(Words),
   expected: v.optional(Words),
+  group: v.optional(v.pipe(v.string(), v.maxLength(MAX_GROUP))),
   title: v.optional(v.pipe(v.string(), v.maxLength(MAX_TITLE))),
   priority: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(9))),
   evidence: v.optional(v.pipe(v.array(v.string()), v.maxLength(MAX_EVIDENCE))),
@@ -93,8 +95,9 @@ async function checkResults({ form, payload, action, attached }: Submitted): Pro
 const NO_FILES: ReadonlySet<string> = new Set()
 
 function checkResult(field: string, given: v.InferOutput<typeof Result>, files: ReadonlySet<string>): void {
-  const { result, observation, title, evidence = [] } = given
+  const { result, observation, title, group = '', evidence = [] } = given
   if (result === 'fail' && !observation?.trim()) return wrong(`${field}.observation`, 'must say what was seen')
+  if (result !== 'fail' && group.trim() !== '') return wrong(`${field}.group`, 'is for what failed: one group is mended together')
   if (result === 'improvement' && !title?.trim()) return wrong(`${field}.title`, 'must name the improvement')
   const missing = evidence.find((sha256) => !files.has(sha256))
   if (missing !== undefined) return wrong(`${field}.evidence`, `has no attached file ${missing}; attach it first`)

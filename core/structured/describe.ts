@@ -35,6 +35,7 @@ const OPENINGS: Readonly<Record<AnswerFailure['class'], string>> = {
   echo: 'Your answer repeats the instructions instead of giving a result.',
   parse: 'Your result could not be read.',
   schema: 'Your result could be read, but it does not have the required shape.',
+  unseen: 'Your result could be read, but you gave it without having looked.',
 }
 
 function serialise(value: unknown, format: OutputSpec['format']): string {

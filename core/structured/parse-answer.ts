@@ -14,8 +14,11 @@ export interface AnswerFailure {
   readonly ok: false
   /** One sentence per problem, with its place. */
   readonly error: string
-  /** `missing`: no block at all · `echo`: the instructions came back · `parse`: not readable · `schema`: not the required shape. */
-  readonly class: 'missing' | 'echo' | 'parse' | 'schema'
+  /**
+   * `missing`: no block at all · `echo`: the instructions came back · `parse`: not readable · `schema`: not the required shape ·
+   * `unseen`: given without having looked.
+   */
+  readonly class: 'missing' | 'echo' | 'parse' | 'schema' | 'unseen'
   /** The text that was taken for the answer. */
   readonly candidate?: string
 }

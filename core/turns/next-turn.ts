@@ -6,7 +6,8 @@ import type { Failure } from '../failure.ts'
 import { MAX_DECLINED } from '../inbox/requests.ts'
 import type { TurnRecord } from '../store/records.ts'
 import { parseAnswer } from '../structured-output.ts'
-import type { AnswerFailure } from '../structured-output.ts'
+import type { AnswerFailure, ParsedAnswer } from '../structured-output.ts'
+import { READING_TOOLS } from '../tools.ts'
 
 export type NextTurn<T> =
   | { readonly do: 'send'; readonly ordinal: number; readonly reason: TurnRecord['reason']; readonly follow: FollowUp | null }
@@ -28,6 +29,8 @@ export interface PromptFacts<T> {
   readonly now: number
   /** The longest wait for a provider's limit (milliseconds); null: a person decides. */
   readonly usageWaitMs: number | null
+  /** The answer counts only when a tool that reads was used in one of the turns. */
+  readonly look?: boolean
   /** How often nobody answered in time in this attempt, up to now. */
   readonly declined: number
 }
@@ -64,7 +67,7 @@ export async function nextTurn<T>(facts: PromptFacts<T>): Promise<NextTurn<T>> {
   if (people) return send(people.reason, people.follow)
   const failed = turnFailure(last)
   if (failed) return orContinue(orWait({ do: 'fail', why: whyOf(failed), failure: failed }))
-  const parsed = await parseAnswer(last.settlement?.text ?? '', facts.output)
+  const parsed = seen(facts, await parseAnswer(last.settlement?.text ?? '', facts.output))
   if (!parsed.ok) {
     if (used('structured') < facts.rules.structured) return send('structured', { kind: 'invalid', failure: parsed })
     return orContinue(invalid(facts, parsed.error))
@@ -73,6 +76,12 @@ export async function nextTurn<T>(facts: PromptFacts<T>): Promise<NextTurn<T>> {
   if (more === undefined) return { do: 'value', value: parsed.value, repairs: parsed.repairs }
   if (used('keep_working') < facts.rules.keepWorking) return send('keep_working', { kind: 'words', text: more })
   return orContinue(invalid(facts, `it still says that the work is not finished after ${facts.rules.keepWorking} further turns`))
+}
+
+function seen<T>({ look, turns }: PromptFacts<T>, parsed: ParsedAnswer<T>): ParsedAnswer<T> {
+  const looked = turns.some((turn) => turn.settlement?.tools.some((tool) => (READING_TOOLS as readonly string[]).includes(tool)))
+  if (!parsed.ok || look !== true || looked) return parsed
+  return { ok: false, class: 'unseen', error: `Use one of ${READING_TOOLS.slice(0, 4).join(', ')} first; then answer from what you found.` }
 }
 
 /** What people did, or did not do, asks for another turn, whatever the answer is. */

@@ -23,6 +23,7 @@ export interface Asked<T> {
   readonly keep: boolean
   readonly limitMs: number | null
   readonly item: string | undefined
+  readonly look: boolean
 }
 
 export async function ask<T>(run: RunContext, name: string, options: PromptOptions<T>): Promise<Asked<T>> {
@@ -34,7 +35,7 @@ export async function ask<T>(run: RunContext, name: string, options: PromptOptio
   const { format, tag = null, example } = output
   return {
     name,
-    inputHash: hashOf({ template, tools, slot, format, tag, example }),
+    inputHash: hashOf({ template, tools, slot, format, tag, example, ...(options.look === true ? { look: true } : {}) }),
     slot,
     model: await modelFor(run, options.model ?? plugin.model ?? 'main'),
     context: options.context ?? plugin.context,
@@ -46,5 +47,6 @@ export async function ask<T>(run: RunContext, name: string, options: PromptOptio
     keep: options.keep === true,
     limitMs: options.deadline ?? plugin.budget?.prompt ?? ticket.settings['limits.promptMs'],
     item: options.item,
+    look: options.look === true,
   }
 }

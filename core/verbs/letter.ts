@@ -47,8 +47,8 @@ async function gather<T>(run: RunContext, asked: Asked<T>): Promise<Gathered> {
   const { state, answerIds, sourcesOf } = await ticketState(run, asked.context, asked.item)
   const limit = run.ticket.settings['limits.contextTokens']
   const { parts, trims } = buildContext(asked.context, state, { limit, phase: run.journal.at.phase })
-  const { template, output, questions, answered } = asked
-  const text = renderPrompt({ template, parts, output, questions: questions && answered })
+  const { template, output, questions, answered, look } = asked
+  const text = renderPrompt({ template, parts, output, look, questions: questions && answered })
   return { text, trims, answerIds, sources: sourcesOf(parts) }
 }
 

@@ -96,13 +96,14 @@ interface Concluded<T> {
 
 const decide = async <T>(
   { plugin, driving, ticket, requests, journal }: RunContext,
-  { name, output }: Asked<T>,
+  { name, output, look }: Asked<T>,
   { known, turns }: { known: PromptRecord | null; turns: readonly TurnRecord[] },
 ): Promise<NextTurn<T>> =>
   nextTurn<T>({
     name,
     turns,
     output,
+    look,
     rules: plugin.retry,
     continues: known?.continues ?? 0,
     now: driving.clock.now(),

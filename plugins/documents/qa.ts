@@ -1,10 +1,27 @@
-/** The manual test: what a person tries by hand, what came of it, and the beads that mend what failed. */
+/** The manual test: what a person tries by hand, what came of it, and which checks of an earlier round it goes back to. */
 import * as v from 'valibot'
 import type { Json, OutputSpec } from '../contract.ts'
-import { Expansion } from './beads.ts'
 
 const Text = v.pipe(v.string(), v.trim(), v.minLength(1))
 const Refs = v.optional(v.array(v.string()), [])
+/** Where a check comes from: made by the server from what is stored, never by a model. */
+const Lineage = v.object({
+  /** The same over all rounds: its first ancestor. */
+  id: v.string(),
+  /** `pending`: it failed, or its result was void. */
+  recheck: v.picklist(['new', 'pending', 'passed']),
+  /** Oldest first. */
+  from: v.array(
+    v.object({
+      round: v.number(),
+      check: v.string(),
+      result: v.string(),
+      observation: v.optional(v.string()),
+      /** Beads that were made to mend it. */
+      fixes: v.array(v.string()),
+    }),
+  ),
+})
 const Item = v.object({
   id: v.pipe(v.string(), v.regex(/^qa-[a-z0-9-]{1,40}$/, 'must be like qa-1')),
   title: Text,
@@ -15,7 +32,11 @@ const Item = v.object({
   expected_result: Text,
   bead_refs: Refs,
   prd_refs: Refs,
+  /** Checks of the round before that it tests again. */
+  previous: Refs,
+  lineage: v.optional(Lineage),
 })
+export type QaItem = v.InferOutput<typeof Item>
 /** What is tested: a commit, and what differed from it already when the checklist was written. */
 const Tested = v.object({ commit: v.string(), changed: v.array(v.string()) })
 export type Tested = v.InferOutput<typeof Tested>
@@ -27,6 +48,8 @@ export const QaChecklist = v.object({
     v.maxLength(30),
     v.check((items) => new Set(items.map((i) => i.id)).size === items.length, 'each id may be there only once'),
   ),
+  /** From 1. */
+  round: v.optional(v.number()),
   tested: v.optional(Tested),
 })
 export type QaChecklist = v.InferOutput<typeof QaChecklist>
@@ -35,77 +58,46 @@ export const EXAMPLE_QA_CHECKLIST: QaChecklist = {
   items: [
     {
       ...{ id: 'qa-1', title: 'A short title', behavior: 'What is tried.', severity: 'required', prerequisites: [] },
-      ...{ actions: ['What to do.'], expected_result: 'What is then to be seen.', bead_refs: [], prd_refs: [] },
+      ...{ actions: ['What to do.'], expected_result: 'What is then to be seen.', bead_refs: [], prd_refs: [], previous: [] },
     },
   ],
 }
 
-/** The checklist of a model: references only to what there is. Null: it is not known what there is. */
-export function checklistOutput(known: {
+interface Known {
+  /** Null: it is not known what there is. */
   readonly beads: readonly string[] | null
   readonly stories: readonly string[] | null
-}): OutputSpec<QaChecklist> {
-  const strays = (refs: readonly string[], ids: readonly string[] | null): readonly string[] =>
-    ids === null ? [] : refs.filter((ref) => !ids.some((id) => ref === id || ref.startsWith(`${id}/`)))
+  /** Of the round before. */
+  readonly checks: readonly string[]
+  readonly failed: readonly string[]
+}
+
+/** The checklist of a model: references only to what there is, and what failed before is tested again. */
+export function checklistOutput(known: Known): OutputSpec<QaChecklist> {
   const schema = v.pipe(
-    v.omit(QaChecklist, ['tested']),
+    v.omit(QaChecklist, ['round', 'tested']),
     v.rawCheck(({ dataset, addIssue }) => {
-      if (!dataset.typed) return
-      for (const { id, bead_refs: beads, prd_refs: stories } of dataset.value.items) {
-        for (const ref of strays(beads, known.beads)) addIssue({ message: `${id} names the bead ${ref}, which does not exist` })
-        for (const ref of strays(stories, known.stories))
-          addIssue({ message: `${id} names ${ref}, which is no story of the specification` })
-      }
+      if (dataset.typed) for (const message of strays(dataset.value.items, known)) addIssue({ message })
     }),
   )
-  return { schema, format: 'yaml', tag: 'MANUAL_QA_CHECKLIST', example: EXAMPLE_QA_CHECKLIST }
+  const example = { items: EXAMPLE_QA_CHECKLIST.items.map((item) => ({ ...item, previous: [...known.failed] })) }
+  return { schema, format: 'yaml', tag: 'MANUAL_QA_CHECKLIST', example }
 }
 
-/** A person's result for one item; the door has checked it. */
-export interface QaResult {
-  readonly result: 'pass' | 'fail' | 'waive' | 'improvement'
-  readonly observation?: string
-  readonly expected?: string
-  /** Of an improvement: the new ticket's. */
-  readonly title?: string
-  readonly priority?: number
-  /** Hashes of attached files. */
-  readonly evidence?: readonly string[]
-}
-
-const Fix = v.object({
-  ...Expansion.entries,
-  item: Text,
-  title: Text,
-  description: Text,
-  acceptance_criteria: v.pipe(v.array(Text), v.minLength(1)),
-  test_commands: v.pipe(v.array(Text), v.minLength(1)),
-})
-export interface Fixes {
-  readonly beads: v.InferOutput<typeof Fix>[]
-}
-
-/** One bead for each failed check, in their order. */
-export function fixesOutput(ids: readonly string[]): OutputSpec<Fixes> {
-  const schema = v.object({
-    beads: v.pipe(
-      v.array(Fix),
-      v.check((all) => all.map((b) => b.item).join() === ids.join(), `must hold one bead for each of ${ids.join(', ')}, in this order`),
-    ),
-  })
-  const bead = { id: 'fix', issue_type: 'qa-fix', labels: ['qa'], target_files: ['src/example.ts'], blocked_by: [] } as const
-  const words = {
-    title: 'What is mended',
-    description: 'Why it failed.',
-    acceptance_criteria: ['What must hold.'],
-    test_commands: ['true'],
-  }
-  return {
-    schema,
-    format: 'yaml',
-    tag: 'FIX_BEADS',
-    example: { beads: ids.map((item) => ({ ...bead, labels: ['qa'], target_files: ['src/example.ts'], blocked_by: [], item, ...words })) },
-  }
+function strays(items: readonly QaItem[], { beads, stories, checks, failed }: Known): readonly string[] {
+  const unknown = (refs: readonly string[], ids: readonly string[] | null): readonly string[] =>
+    ids === null ? [] : refs.filter((ref) => !ids.some((id) => ref === id || ref.startsWith(`${id}/`)))
+  const again = failed.filter((id) => !items.some((item) => item.previous.includes(id)))
+  return [
+    ...items.flatMap((item) => [
+      ...unknown(item.bead_refs, beads).map((ref) => `${item.id} names the bead ${ref}, which does not exist`),
+      ...unknown(item.prd_refs, stories).map((ref) => `${item.id} names ${ref}, which is no story of the specification`),
+      ...item.previous
+        .filter((ref) => !checks.includes(ref))
+        .map((ref) => `${item.id} names ${ref}, which is no check of the round before`),
+    ]),
+    ...again.map((id) => `${id} failed in the round before and is not tested again: name it in \`previous\` of the check that does`),
+  ]
 }
 
 /** Which stories of the specification are tried by hand, by which items. */

@@ -14,6 +14,7 @@ export interface SeenPrompt {
   readonly slot: PromptOptions['slot']
   readonly item: string | undefined
   readonly keep: boolean
+  readonly look: boolean
 }
 
 export function promptVerb<T>(parts: RunParts, name: string, options: PromptOptions<T> = {}): Promise<Turned<T>> {
@@ -27,6 +28,7 @@ export function promptVerb<T>(parts: RunParts, name: string, options: PromptOpti
     slot: options.slot,
     item: options.item,
     keep: options.keep === true,
+    look: options.look === true,
   }
   const { text, tools, slot = null } = seen
   const { format, tag = null, example } = output

@@ -78,7 +78,7 @@ const bead = {
   ...{ acceptance_criteria: ['Both tests pass'], tests: ['test/slugify.test.js'], test_commands: ['node --test'] },
 }
 const fix = {
-  ...{ id: 'fix', issue_type: 'qa-fix', labels: ['docs'], target_files: ['README.md'], blocked_by: [], item: 'qa-1' },
+  ...{ id: 'fix', issue_type: 'qa-fix', labels: ['docs'], target_files: ['README.md'], blocked_by: [], group: 'qa-1' },
   ...{ title: 'The README says what becomes of accents', description: 'A tester did not find it.', acceptance_criteria: ['It is there'] },
   test_commands: ['grep -q accents README.md'],
 }
@@ -159,15 +159,15 @@ const CONVERSATIONS: Readonly<Record<string, (text: string) => readonly Step[]>>
   FINAL_TEST_COMMANDS: () => [
     say('FINAL_TEST_COMMANDS', { commands: ['node --test'], test_files: [], summary: 'Both behaviours of slugify.' }),
   ],
-  [CHECKLIST]: () => [say(CHECKLIST, { items: [check] })],
-  FIX_BEADS: () => [say('FIX_BEADS', { beads: [fix] })],
+  [CHECKLIST]: (text) => [say(CHECKLIST, { items: [{ ...check, ...previousIn(text) }] })],
+  FIX_BEADS: () => [call('read', { filePath: 'README.md' }, 'What does it say now? '), say('FIX_BEADS', { beads: [fix] })],
   PULL_REQUEST: () => [say('PULL_REQUEST', { title: 'Clean slugs', body: 'Accents become plain letters. Tested with `node --test`.' })],
 }
 
 /** With votes that differ, and a second check by hand, so that one sees what becomes of them. */
 export const shownScript: Script = (request) => {
   const tag = tagIn(request.lastUserText)
-  if (tag?.[1] === CHECKLIST) return say(CHECKLIST, { items: [check, second] })(request)
+  if (tag?.[1] === CHECKLIST) return say(CHECKLIST, { items: [{ ...check, ...previousIn(request.lastUserText) }, second] })(request)
   return tag?.[1] === SCORES ? say(SCORES, scored(tag[0]), 'I have read them all.')(request) : fullScript(request)
 }
 
@@ -184,6 +184,11 @@ function scored(example: string): unknown {
 const untagged = (block: string): unknown => parse(block.replaceAll(/<\/?\w+>/g, ''))
 /** What the prompt shows as a correct answer. */
 const exampleIn = (text: string): object => untagged(tagIn(text)?.[0] ?? '') as object
+/** What failed before is tested again: the example names it. */
+function previousIn(text: string): object {
+  const { items: [first] = [] } = exampleIn(text) as { items?: readonly { readonly previous?: readonly string[] }[] }
+  return { previous: first?.previous ?? [] }
+}
 const tagIn = (text: string): RegExpExecArray | undefined => [...text.matchAll(/<([A-Z_]+)>\n[^]*?\n<\/\1>/g)].at(-1)
 
 export const fullScript: Script = (request) => {

@@ -130,11 +130,23 @@ describe('the manual test', (it) => {
       await submit({ results: { 'qa-1': fail } }, 'first')
       await until(set, 'WAITING_MANUAL_QA')
       const plan = (await contentOf(world, id, 'beads')) as {
-        beads: { id: string; qa_origin?: { evidence: { name: string; text: string }[] } }[]
+        beads: { id: string; qa_origin?: { round: number; checks: { id: string; evidence: { name: string; text: string }[] }[] } }[]
       }
       assert.equal(
-        plan.beads.at(-1)?.qa_origin?.evidence.map((e) => [e.name, e.text]),
+        plan.beads.at(-1)?.qa_origin?.checks[0]?.evidence.map((e) => [e.name, e.text]),
         [['what I saw.log', 'TypeError: slug is undefined']],
+      )
+      const list = (await contentOf(world, id, 'qa_checklist')) as { round: number; items: { lineage: object; previous: string[] }[] }
+      const from = [{ round: 1, check: 'qa-1', result: 'fail', observation: 'The page is empty.', fixes: ['qa1-1'] }]
+      assert.equal(
+        [list.round, list.items.map((item) => [item.previous, item.lineage])],
+        [2, [[['qa-1'], { id: '1/qa-1', recheck: 'pending', from }]]],
+      )
+      const planned = (await kernel.tickets.turns(id)).filter((turn) => turn.slot?.phase === 'WAITING_MANUAL_QA')
+      assert.equal(
+        planned.map((turn) => [turn.prompt, turn.reason]),
+        [['fixes', 'first']],
+        'the planner has looked first',
       )
       assert.ok(
         seen.some((text) => text.includes('bead_data') && text.includes('TypeError: slug is undefined')),

@@ -2,6 +2,7 @@
 import * as v from 'valibot'
 import * as assert from 'uvu/assert'
 import type { TurnRecord } from '../../core/store/records.ts'
+import { retryText } from '../../core/structured-output.ts'
 import { nextTurn } from '../../core/turns/next-turn.ts'
 import type { PromptFacts } from '../../core/turns/next-turn.ts'
 import { DEFAULT_RETRY } from '../../plugins/define.ts'
@@ -39,6 +40,20 @@ describe('nextTurn', (it) => {
     const end = await next(turns(said('no'), said('still no', 'structured')))
     assert.ok(end.do === 'fail' && end.why === 'invalid')
     assert.equal([end.failure.error.code, end.failure.error.details['tries']], ['ANSWER_INVALID', 2])
+  })
+  it('takes an answer that needs a look only from who has looked, in this turn or one before it', async () => {
+    const given = (...tools: readonly string[]): Partial<TurnRecord> => ({ settlement: settlement('{"n": 1}', { tools }) })
+    for (const blind of [[], ['bash', 'question']]) {
+      const first = await next(turns(given(...blind)), {}, { look: true })
+      assert.ok(first.do === 'send' && first.reason === 'structured' && first.follow?.kind === 'invalid')
+      assert.match(retryText(output, first.follow.failure), /without having looked[^]*Use one of read, glob, grep, list/)
+    }
+    const again = turns(given(), { ...given(), reason: 'structured' })
+    const end = await next(again, {}, { look: true })
+    assert.ok(end.do === 'fail' && end.why === 'invalid')
+    for (const looked of [turns(given('read')), turns(given('grep'), { ...given(), reason: 'structured' })])
+      assert.is((await next(looked, {}, { look: true })).do, 'value')
+    assert.is((await next(turns(given()))).do, 'value', 'nothing is asked of who need not look')
   })
   it('asks for the rest of unfinished work, in its own words and within a limit', async () => {
     const more = await next(turns(said('{"n": -1}')))

@@ -1,4 +1,5 @@
 /** What stands in for the model of the fake server: a function from what the model would see to what it does. */
+import { LOOK } from '../../prompt-text.ts'
 import type { Raw } from '../normalize.ts'
 
 /** One model request: the brain is asked again after its tools have run, as a model is. */
@@ -73,8 +74,11 @@ export interface FakeQuestion {
 export type FakeActions = Iterable<FakeAction> | AsyncIterable<FakeAction>
 export type FakeBrain = (turn: FakeTurn) => FakeActions | Promise<FakeActions>
 
-/** Answers with the example that the prompt shows: its last complete `<TAG>…</TAG>` block or json/yaml fence. */
-export const exampleBrain: FakeBrain = (turn) => [{ type: 'text', text: lastExample(turn.text) ?? `You said: ${turn.text.slice(0, 200)}` }]
+/** Answers with the example that the prompt shows: its last complete `<TAG>…</TAG>` block or json/yaml fence; where it must look first, it does. */
+export const exampleBrain: FakeBrain = (turn) => [
+  ...(turn.text.includes(LOOK) && turn.toolResults.length === 0 ? [{ type: 'tool' as const, tool: 'list', input: { path: '.' } }] : []),
+  { type: 'text', text: lastExample(turn.text) ?? `You said: ${turn.text.slice(0, 200)}` },
+]
 
 export function lastExample(prompt: string): string | undefined {
   const blocks = [...prompt.matchAll(/<([A-Z][A-Z0-9_]*)>[^]*?<\/\1>/g), ...prompt.matchAll(/^```(?:json|yaml|jsonl|yml)\n[^]*?^```/gm)]
