@@ -20,6 +20,8 @@ const LONGEST_PAUSE_MS = 100
 const CACHED_STATEMENTS = 300
 /** libsql frees what a read held only between turns of the event loop; a long chain of awaits would pile it up. */
 const STATEMENTS_PER_TURN = 100
+/** And who commits one batch after the other would let nobody else in: not the readers of what was committed, either. */
+const MS_PER_TURN = 2
 /** Files up to this size are checked page by page when they are opened; larger ones fail when a bad page is met. */
 const QUICK_CHECK_BYTES = 16 * 1024 * 1024
 const IN_MEMORY = ':memory:'
@@ -58,7 +60,9 @@ class FileDatabase implements Database {
   #queue: Promise<unknown> = Promise.resolve()
   #open = true
   #ready = false
+  /** Statements, and the milliseconds they took, since the event loop was last given back here. */
   #sinceTurn = 0
+  #busyMs = 0
   #synchronous: 'FULL' | 'NORMAL' | null = null
 
   constructor(path: string, clock: Clock) {
@@ -142,13 +146,22 @@ class FileDatabase implements Database {
     for (let pause = 1; ; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
       if (!this.#open) throw fail('SHUTTING_DOWN')
       try {
-        return work()
+        return this.#timed(work)
       } catch (error) {
         if (!codeOf(error).startsWith('SQLITE_BUSY')) throw this.#explained(error)
       }
       const waited = Math.round(this.#clock.monotonic() - started)
       if (waited >= BUSY_LIMIT_MS) throw fail('DATABASE_BUSY', { path: this.#path, ms: waited })
       await this.#clock.sleep(pause)
+    }
+  }
+
+  #timed<T>(work: () => T): T {
+    const from = this.#clock.monotonic()
+    try {
+      return work()
+    } finally {
+      this.#busyMs += this.#clock.monotonic() - from
     }
   }
 
@@ -212,8 +225,9 @@ class FileDatabase implements Database {
   }
 
   async #breathe(statements: number): Promise<void> {
-    if (this.#sinceTurn + statements < STATEMENTS_PER_TURN) return
+    if (this.#sinceTurn + statements < STATEMENTS_PER_TURN && this.#busyMs < MS_PER_TURN) return
     this.#sinceTurn = 0
+    this.#busyMs = 0
     await nextTurn()
   }
 
