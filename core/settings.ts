@@ -72,6 +72,8 @@ const SETTINGS = {
   notify: { schema: NotifySchema, fallback: null },
   // What becomes of the repository's own git hooks when LoopTroop commits and pushes.
   'git.hooks': { schema: v.picklist(HOOK_POLICIES), fallback: 'report' },
+  // After the merge the ticket's branch is removed at the remote, when it is what LoopTroop pushed there.
+  'git.removeMergedBranch': { schema: v.boolean(), fallback: false },
   'qa.manual': { schema: v.boolean(), fallback: false },
   'workspace.trusted': { schema: v.boolean(), fallback: false },
 } as const satisfies Record<string, { schema: v.GenericSchema<unknown, unknown>; fallback: unknown }>

@@ -1,5 +1,6 @@
 /** The branch is pushed and a draft pull request opened. Without a forge the ticket ends with its local branch, and says so. */
 import * as v from 'valibot'
+import { parse } from 'yaml'
 import { GiveUp, HOOKS_HINT, definePhase, hookFailure, hookSummary, hooksStop, part, promptAgain, slices, tell, withParts } from '#plugins'
 import type { PhaseRun } from '#plugins'
 
@@ -40,11 +41,12 @@ export default definePhase<Text>({
   async run(phase) {
     const { branch } = phase.ticket
     const { ok, reason = '' } = await phase.forge.available('forge')
-    const changed = await phase.workspace.changed('changed', phase.ticket.baseCommit)
-    if (!ok || changed.length === 0) {
+    const nothing = await nothingToMerge(phase)
+    if (!ok || nothing) {
       const why = ok ? 'nothing was changed' : reason
-      await phase.save('pull_request_report', { opened: false, branch, reason: why })
-      await tell(phase, [`no pull request (${why}): the change is ready on ${branch}`])
+      const closed = ok ? await closeOpen(phase) : null
+      await phase.save('pull_request_report', { opened: false, branch, reason: why, closed })
+      await tell(phase, [`no pull request (${why}): ${nothing ? 'there is nothing to merge' : `the change is ready on ${branch}`}`])
       return phase.done(undefined, LOCAL)
     }
     const text = await textOf(phase)
@@ -57,6 +59,21 @@ export default definePhase<Text>({
     return phase.done()
   },
 })
+
+/** Said by the integration, which knows the newest base; where a pipeline has none, by the tree. */
+async function nothingToMerge(phase: PhaseRun<Text>): Promise<boolean> {
+  const changed = await phase.workspace.changed('changed', phase.ticket.baseCommit)
+  const { commit } = (parse((await phase.read('integration_report'))?.content ?? '') ?? {}) as { commit?: string | null }
+  return changed.length === 0 || commit === null
+}
+
+/** One that is open since an earlier round shows what is not wanted any more. Its number; null when there is none. */
+async function closeOpen(phase: PhaseRun<Text>): Promise<number | null> {
+  if ((await phase.forge.pullRequest('open-before'))?.state !== 'open') return null
+  const { number } = await phase.forge.close('close-empty')
+  await tell(phase, [`pull request #${number} is closed: the change was taken back`])
+  return number
+}
 
 /** The model's words, or plain ones: a missing text must not keep a finished change back. */
 async function textOf(phase: PhaseRun<Text>): Promise<Text> {

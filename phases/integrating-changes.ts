@@ -16,7 +16,7 @@ import {
   runProject,
   tell,
 } from '#plugins'
-import type { Outcome, PhaseRun } from '#plugins'
+import type { Json, Outcome, PhaseRun } from '#plugins'
 
 const REVERIFY = 'reverify'
 const HOOKS_FAILED = 'hooks_failed'
@@ -32,8 +32,9 @@ export default command({
     const { ticket } = phase
     const changed = await phase.workspace.changed('changed', ticket.baseCommit)
     // Every bead was verified and none needed a change: said in the report, not an error.
-    if (changed.length === 0)
-      return phase.done({ branch: ticket.branch, commit: null, base: ticket.baseCommit, files: [], stat: 'nothing changed' })
+    const nothing = (base: string): Outcome<Json> =>
+      phase.done({ branch: ticket.branch, commit: null, base, files: [], stat: 'nothing changed' })
+    if (changed.length === 0) return nothing(ticket.baseCommit)
     const untested = await untestedSince(phase)
     if (untested !== null) return testAgain(phase, untested)
     const { moved, conflicts, base } = await phase.workspace.update('base')
@@ -47,6 +48,7 @@ export default command({
       return testAgain(phase, `${ticket.baseBranch} moved on: what a person tested is another tree by now.`)
     const before = await phase.workspace.head('before')
     const { files } = await phase.workspace.candidates('files', base)
+    if (files.length === 0) return nothing(base)
     const audit = await auditCandidates(phase, files, await declaredFiles(phase))
     const message = `${ticket.id}: ${ticket.title}`
     const squashed = await phase.workspace.squash('squash', { message, without: audit.without })

@@ -3,8 +3,8 @@
  * less often while nothing happens there. When the base branch has moved on since, what would be merged is not what was tested: the
  * ticket goes back, is proven again, and is shown again. Who merges at the forge has decided otherwise.
  */
-import { GiveUp, definePhase } from '#plugins'
-import type { Form, PhaseRun, Poll } from '#plugins'
+import { GiveUp, definePhase, tell } from '#plugins'
+import type { Form, Json, PhaseRun, Poll } from '#plugins'
 
 const MERGE = 'merge'
 const CLOSE = 'close'
@@ -33,7 +33,7 @@ export default definePhase({
     if (action === MERGE && !elsewhere && (await phase.workspace.update('base', { look: true })).moved)
       return phase.done(undefined, OUTDATED)
     const end = action === MERGE ? await merge(phase) : await phase.forge.close('close')
-    await phase.save('merge_report', { ...end, elsewhere })
+    await phase.save('merge_report', { ...end, elsewhere, ...(end.state === 'merged' ? await removed(phase) : {}) })
     return phase.done(undefined, end.state === 'merged' ? MERGE : CLOSE)
   },
 })
@@ -43,6 +43,15 @@ async function seenElsewhere(phase: PhaseRun): ReturnType<Poll['look']> {
   if (now === null) return null
   if (now.state !== 'open') return { action: now.state === 'merged' ? MERGE : CLOSE, payload: { elsewhere: true } }
   return now.updatedAt === null ? null : { changedAt: now.updatedAt }
+}
+
+/** What cannot be removed stays and is told: the change is merged all the same. */
+async function removed(phase: PhaseRun): Promise<{ readonly remote_branch?: Json }> {
+  if (phase.settings['git.removeMergedBranch'] !== true) return {}
+  const end = await phase.workspace.removePushed('remote-branch')
+  const { branch } = phase.ticket
+  await tell(phase, [end.end === 'kept' ? `${branch} stays at the remote: ${end.reason}` : `${branch} is removed at the remote`])
+  return { remote_branch: end }
 }
 
 /** What was reviewed and nothing newer. */

@@ -92,6 +92,9 @@ export type WorkspaceInput = {
   readonly problem: string | null
 }
 
+/** `gone`: it was not there any more. */
+export type RemoteBranchEnd = { readonly end: 'removed' | 'gone' } | { readonly end: 'kept'; readonly reason: string }
+
 /** Git and commands in the ticket's worktree. Every call is recorded under its name, and replayed. */
 export interface WorkspaceVerbs {
   /** Current commit. */
@@ -124,6 +127,8 @@ export interface WorkspaceVerbs {
     options?: { from?: string; to?: string; maxChars?: number },
   ): Promise<{ patch: string; stat: string; truncated: boolean }>
   push(name: string, options?: { remote?: string }): Promise<{ pushed: boolean; reason?: string }>
+  /** Removes the branch at the remote, when it is what was pushed there and nothing newer. What cannot be removed is a result. */
+  removePushed(name: string): Promise<RemoteBranchEnd>
   exec(name: string, options: ExecOptions): Promise<ExecResult>
   /** Text files of the worktree, together at most `maxChars`; one that is missing, binary or outside has no content. */
   files(

@@ -30,6 +30,7 @@ export function workspaceVerbs(run: RunContext): WorkspaceVerbs {
       }),
     push: (name, options = {}) =>
       record('push', name, { input: { ...options }, effect: async () => ({ ...(await workspace.push(options)) }) }),
+    removePushed: (name) => record('removePushed', name, { input: null, effect: () => workspace.removePushed() }),
     exec: (name, options) =>
       record('exec', name, {
         input: { ...options },

@@ -94,51 +94,6 @@ async function newestBase(place: Place, head: string, baseBranch: string): Promi
   return (await place.git(['merge-base', '--is-ancestor', there, here], { codes: [0, 1] })).code === 0 ? here : there
 }
 
-export interface Pushed {
-  readonly pushed: boolean
-  readonly reason?: string
-}
-const PUSH_TIMEOUT_MS = 180_000
-
-/** Replaces on the remote only what we pushed there ourselves, or nothing. A refusal is an answer, not an error. */
-export async function pushBranch(place: Place, { remote = 'origin' }: { remote?: string }): Promise<Pushed> {
-  const remotes = (await place.git(['remote'])).stdout.split('\n')
-  if (!remotes.includes(remote)) return { pushed: false, reason: `The repository has no remote ${remote}.` }
-  const ref = `refs/heads/${place.branch}`
-  const mark = `refs/looptroop/pushed/${remote}/${place.branch}`
-  const head = await branchHead(place)
-  const ours = await ownAt(place, { remote, ref, mark })
-  // Noted first: a push whose reply is lost is known by it, also when the branch has moved on since.
-  await place.git(['update-ref', pushing(mark), head])
-  const args = [
-    'push',
-    '--no-verify',
-    '--porcelain',
-    '--recurse-submodules=no',
-    '--no-follow-tags',
-    '--no-signed',
-    `--force-with-lease=${ref}:${ours}`,
-    remote,
-    `${head}:${ref}`,
-  ]
-  const result = await place.git(args, { codes: [0, 1, 128], timeoutMs: PUSH_TIMEOUT_MS })
-  if (result.code !== 0) return { pushed: false, reason: `${result.stdout}\n${result.stderr}`.trim().slice(-1_000) }
-  await place.git(['update-ref', mark, head])
-  return { pushed: true }
-}
-
-const pushing = (mark: string): string => mark.replace('/pushed/', '/pushing/')
-
-/** What the remote branch must still be: what we last pushed there, or began to push when it is that by now. Empty: nothing of ours. */
-async function ownAt(place: Place, { remote, ref, mark }: { remote: string; ref: string; mark: string }): Promise<string> {
-  const commitAt = async (name: string): Promise<string> =>
-    (await place.git(['rev-parse', '--verify', '--quiet', name], { codes: [0, 1] })).stdout.trim()
-  const [done, begun] = [await commitAt(mark), await commitAt(pushing(mark))]
-  if (begun === '' || begun === done) return done
-  const there = await place.git(['ls-remote', '--', remote, ref], { codes: [0, 128], timeoutMs: PUSH_TIMEOUT_MS })
-  return there.stdout.split('\t')[0] === begun ? begun : done
-}
-
 /** The newest commit after `since` that carries the key. */
 export async function findByKey(place: Place, key: string, since: string): Promise<string | undefined> {
   const format = `--format=%H%x1f%(trailers:key=${STEP},valueonly,separator=%x1e)`

@@ -2,21 +2,14 @@
  * A ticket's own worktree and branch. The person's checkout, index, configuration and hooks are never touched. Every call can
  * be made again after a crash: it finds what an earlier one did.
  */
-import type { ExecResult, HookCheck, HookPolicy, Survey, WorkspaceInput } from '#plugins/contract'
+import type { ExecResult, HookCheck, HookPolicy, RemoteBranchEnd, Survey, WorkspaceInput } from '#plugins/contract'
 import type { Clock } from '../ports.ts'
 import { candidateFiles, type Candidates } from './candidates.ts'
 import { runCommand, type CommandRequest } from './commands.ts'
-import {
-  commitChanges,
-  pushBranch,
-  squashBranch,
-  type CommitOptions,
-  type Pushed,
-  type Squashed,
-  type SquashOptions,
-} from './worktree-commits.ts'
+import { commitChanges, squashBranch, type CommitOptions, type Squashed, type SquashOptions } from './worktree-commits.ts'
 import { githubForge, type Forge } from './forge.ts'
 import { lookAtInputs } from './inputs.ts'
+import { pushBranch, removePushed, type Pushed } from './remote-branch.ts'
 import { openRepository, type OpenRepository } from './repository.ts'
 import { checkHooks, type HookRequest } from './run-hooks.ts'
 import { effectsSince, markEffects, type Beside, type Marks } from './side-effects.ts'
@@ -56,6 +49,8 @@ export interface Workspace {
   /** `from` defaults to the base commit; without `to` it is the worktree as it stands. */
   diff(options?: { readonly from?: string; readonly to?: string; readonly maxChars?: number }): Promise<Diff>
   push(options?: { readonly remote?: string }): Promise<Pushed>
+  /** Removes the branch at the remote while it is what we pushed. */
+  removePushed(): Promise<RemoteBranchEnd>
   /** A command line in the worktree. A command that fails is a result. */
   run(options: Omit<CommandRequest, 'cwd' | 'maxOutput'> & { readonly maxOutput?: number }): Promise<ExecResult>
   /** Equal before and after means that nothing was written or committed. Ignored files are not looked at. */
@@ -95,6 +90,7 @@ export function createWorkspace(wanted: WorkspaceOptions): Workspace {
     forge: githubForge(options),
     diff: async ({ from = baseCommit, to, maxChars = DIFF_CHARS } = {}) => diffTrees(await place(), { from, to, maxChars }),
     push: async (wanted = {}) => pushBranch(await place(), wanted),
+    removePushed: async () => removePushed(await place()),
     run: (wanted) => runCommand({ maxOutput: OUTPUT_BYTES, ...wanted, cwd: worktreePath }),
     treeState: async () => treeState(await place()),
     restore: async (state) => restoreState(await place(), state, clock),

@@ -185,6 +185,7 @@ function workspaceVerbs({ journal, world, script }: RunParts): WorkspaceVerbs {
         input,
         effect: () => (script.pullRequest ? { pushed: true } : { pushed: false, reason: 'there is no remote in a test' }),
       }),
+    removePushed: (name) => record('removePushed', name, { effect: () => ({ end: 'removed' as const }) }),
     exec: (name, input) => record('exec', name, { input, effect: () => world.exec(input.command) }),
     files: (name, paths, options) =>
       record('files', name, {

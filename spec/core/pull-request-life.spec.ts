@@ -2,10 +2,15 @@
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as assert from 'uvu/assert'
-import type { Pipeline } from '../../plugins/contract.ts'
+import { parse } from 'yaml'
+import type { Json, Pipeline } from '../../plugins/contract.ts'
 import { quick } from '../../phases/index.ts'
-import { startDelivery } from '../helpers/delivery.ts'
+import type { Kernel } from '../../core/kernel-api.ts'
+import type { FakeAction, FakeBrain } from '../../core/opencode/fake/brain.ts'
+import { coder, startDelivery } from '../helpers/delivery.ts'
 import type { Delivery } from '../helpers/delivery.ts'
+import type { WorldOptions } from '../helpers/world.ts'
+import { isCrash, killingStore } from '../crash/killing-store.ts'
 import { gitIn } from '../helpers/repository.ts'
 import { describe } from '../helpers/suite.ts'
 import { Person } from '../phases/person.ts'
@@ -22,9 +27,35 @@ const deliver: Pipeline = {
   ],
 }
 
-async function opened() {
-  const set = await startDelivery({ pipelines: [deliver] })
+/** As the coder; a bead of this name takes back what the first one made. */
+const undoing: FakeBrain = async (turn) => {
+  const answer = await coder(turn)
+  if (!turn.text.includes('id: undo-step')) return answer
+  const run = async (directory: string): Promise<string> => (await rm(join(directory, 'first-step.txt')), 'gone')
+  return [...(answer as Iterable<FakeAction>)].map((action) => (action.type === 'tool' ? { ...action, run } : action))
+}
+
+/** Dies between what the step did and its record. */
+const dyingAt = (step: string): { readonly stores: NonNullable<WorldOptions['stores']>; readonly died: () => boolean } => {
+  let died = false
+  const stores: NonNullable<WorldOptions['stores']> = (opener) => ({
+    openApp: (url) => opener.openApp(url),
+    openProject: async (url, identity) => {
+      const choose = (verb: string, _: number, args: readonly unknown[]): 'before' | null => {
+        if (died || verb !== 'completeStep' || (args[1] as { name: string }).name !== step) return null
+        died = true
+        return 'before'
+      }
+      return killingStore(await opener.openProject(url, identity), choose).store
+    },
+  })
+  return { stores, died: () => died }
+}
+
+async function opened(patch: Readonly<Record<string, Json>> = {}, stores: WorldOptions['stores'] = (opener) => opener) {
+  const set = await startDelivery({ pipelines: [deliver], brain: undoing, stores })
   const { world, remote } = set
+  await world.kernel.settings.update({ scope: 'project', id: world.projectId, patch })
   const { id } = await world.start('Do it', 'deliver')
   const ticket = () => world.kernel.tickets.get(id)
   const until = async (phase: string | null): Promise<void> => {
@@ -40,7 +71,18 @@ async function opened() {
   await until('WAITING_PR_REVIEW')
   const log = async (): Promise<readonly string[]> => (await readFile(join(remote, 'gh.log'), 'utf8')).trim().split('\n')
   const count = async (start: string): Promise<number> => (await log()).filter((line) => line.startsWith(start)).length
-  return { ...{ set, world, remote, id, ticket, until, count }, [Symbol.asyncDispose]: () => set[Symbol.asyncDispose]() }
+  const report = async (kind: string): Promise<Readonly<Record<string, unknown>>> =>
+    parse((await world.kernel.tickets.artifact({ ticketId: id, kind })).content) as never
+  return { ...{ set, world, remote, id, ticket, until, count, report }, [Symbol.asyncDispose]: () => set[Symbol.asyncDispose]() }
+}
+
+/** The first step is replaced by one that takes it back. */
+async function undo(kernel: Kernel, ticketId: string): Promise<void> {
+  const plan = await kernel.tickets.artifact({ ticketId, kind: 'beads' })
+  await kernel.tickets.editArtifact({
+    ...{ ticketId, kind: 'beads', content: plan.content.replaceAll('first-step', 'undo-step') },
+    ...{ expectedContentSha256: plan.contentSha256, actionId: 'edit' },
+  })
 }
 
 /** A second start so much later; then a round. Answers how long it is until the next look, by that start's clock. */
@@ -134,4 +176,58 @@ describe('an open pull request', (it) => {
     },
     SLOW,
   )
+  it(
+    'is closed when rework leaves nothing to change, once',
+    async () => {
+      await using pr = await opened()
+      const { world, remote, id, until, count } = pr
+      await undo(world.kernel, id)
+      await until(null)
+      const [made] = JSON.parse(await readFile(join(remote, 'gh.json'), 'utf8')) as { state: string }[]
+      assert.equal([made?.state, await count('pr close'), await count('pr merge'), await count('pr create')], ['CLOSED', 1, 0, 1])
+      assert.equal(await pr.report('pull_request_report'), {
+        opened: false,
+        branch: 'looptroop/SPEC-1',
+        reason: 'nothing was changed',
+        closed: 1,
+      })
+    },
+    SLOW,
+  )
+  for (const [step, edit] of [
+    ['remote-branch', false],
+    ['close-empty', true],
+  ] as const)
+    it(
+      `ends as it should when the server dies at ${step}: what was done there is seen`,
+      async () => {
+        const dying = dyingAt(step)
+        await using pr = await opened({ 'git.removeMergedBranch': true }, dying.stores)
+        const { world, remote, id, until, count } = pr
+        if (edit) await undo(world.kernel, id)
+        await until(null).catch((error: unknown) => assert.ok(isCrash(error), String(error)))
+        await world.kernel.stop().catch((error: unknown) => assert.ok(isCrash(error), String(error)))
+        await world.reopen(MINUTE)
+        await until(null)
+        assert.ok(dying.died())
+        if (edit) return assert.equal([await count('pr close'), (await pr.report('pull_request_report'))['closed']], [1, 1])
+        assert.equal((await pr.report('merge_report'))['remote_branch'], { end: 'gone' })
+        assert.not.match(await gitIn(remote, 'for-each-ref'), 'looptroop/SPEC-1')
+      },
+      SLOW,
+    )
+  for (const asked of [true, false])
+    it(
+      asked
+        ? 'takes its branch along at the remote when it is merged, where that is asked for'
+        : 'leaves its branch at the remote where it is not',
+      async () => {
+        await using pr = await opened({ 'git.removeMergedBranch': asked })
+        await pr.until(null)
+        const branches = (await gitIn(pr.remote, 'for-each-ref', '--format=%(refname:short)')).trim().split('\n')
+        assert.equal(branches, asked ? ['main'] : ['looptroop/SPEC-1', 'main'])
+        assert.equal((await pr.report('merge_report'))['remote_branch'], asked ? { end: 'removed' } : undefined)
+      },
+      SLOW,
+    )
 })
