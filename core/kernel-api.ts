@@ -252,6 +252,8 @@ export interface Kernel {
   }
   readonly inbox: {
     list(filter: { ticketId?: string | undefined }): Promise<{ items: readonly InboxView[]; errors: readonly PartialFailure[] }>
+    /** A person is at a question or permission: it is not declined for two minutes from now. Said again, for an hour at most. */
+    hold(input: { ticketId: string; id: string }): Promise<{ deadline?: number }>
     /** Yields whenever an entry of any attached project may have changed. */
     changes(signal: AbortSignal): AsyncIterable<void>
   }

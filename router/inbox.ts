@@ -17,6 +17,7 @@ const Entry = reply<InboxView>({
   payload: given<InboxView['payload']>(),
 })
 const Entries = reply<Inbox>({ items: v.array(Entry), errors: Failures })
+const Held = reply<{ deadline?: number }>({ deadline: some(v.number()) })
 const Filter = v.optional(v.object({ ticketId: some(Id) }), {})
 
 export const inboxRouter = router({
@@ -24,6 +25,10 @@ export const inboxRouter = router({
     .input(Filter)
     .output(Entries)
     .query(({ ctx, input }) => ctx.kernel.inbox.list(input)),
+  hold: procedure
+    .input(v.object({ ticketId: Id, id: Id }))
+    .output(Held)
+    .mutation(({ ctx, input }) => ctx.kernel.inbox.hold(input)),
   onChange: procedure.input(Filter).subscription(({ ctx, input, signal: asked }) => {
     const signal = signalOf(asked)
     const read = async (): Promise<Inbox> => v.parse(Entries, await ctx.kernel.inbox.list(input))

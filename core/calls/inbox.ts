@@ -44,10 +44,21 @@ function questionCalls({ projects, worker, adapter, clock }: InboxEnv): Kernel['
   }
 }
 
-const listCalls = ({ projects }: InboxEnv): Kernel['inbox'] => ({
+/** How long a person who types is not interrupted; a client says it again before that. */
+const HOLD_MS = 2 * 60_000
+/** After the first deadline: who has left the answer open for longer than that has gone. */
+const MOST_HELD_MS = 60 * 60_000
+
+const listCalls = ({ projects, clock }: InboxEnv): Kernel['inbox'] => ({
   list: async ({ ticketId }) => {
     const { entries, errors } = await waiting(projects, { ticketId })
     return { items: entries.map(([entry, project]): InboxView => inboxView(entry, project.record.id)), errors }
+  },
+  hold: async ({ ticketId, id }) => {
+    const { store } = projects.ofTicket(ticketId)
+    const at = clock.now()
+    const { deadline } = await store.holdRequest({ ticketId, id, until: at + HOLD_MS, most: MOST_HELD_MS, at })
+    return deadline === null ? {} : { deadline }
   },
   changes: (signal) => inboxChanges(projects, signal),
 })

@@ -199,6 +199,7 @@ export const EVENTS = {
     patterns: list(text),
     deadline: maybe(number),
   }),
+  'request.held': of('A person is at the answer: it is declined at `deadline`, and not before.', { requestId: text, deadline: number }),
   'permission.closed': of('A permission is given, refused or void.', { requestId: text, how: text, reason: orNull(text) }),
   'gate.opened': of('A person has to decide; `sha256` is of the artifact that is decided on.', {
     ...phase,

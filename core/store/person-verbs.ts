@@ -35,6 +35,11 @@ export interface InboxVerbs {
   overdueRequests(input: At): Promise<readonly InboxRecord[]>
   /** How many were declined in an attempt so far, for nobody answered in time. */
   declined(ticketId: string, at: PhaseAt): Promise<number>
+  /**
+   * A person is at it: an open one with a deadline is not declined before `until`, but at most `most` milliseconds after its first
+   * deadline. Event `request.held` when that is later than it was. QUESTION_UNKNOWN, QUESTION_ANSWERED, QUESTION_DECLINED.
+   */
+  holdRequest(input: At & { ticketId: string; id: string; until: number; most: number }): Promise<InboxRecord>
   /** A person's answer is on its way: open → claimed, answer stored. No fence: any server may. QUESTION_UNKNOWN, QUESTION_ANSWERED, QUESTION_DECLINED. */
   claimRequest(input: At & { ticketId: string; id: string; answer: Json }): Promise<InboxRecord>
   /** Sending failed: claimed → open. */

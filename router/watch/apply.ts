@@ -149,6 +149,9 @@ const CHANGES: Changes = {
   'question.detached': (view, { requestId }) => ({
     waiting: view.waiting.map((entry) => (entry.id === requestId ? { ...entry, detached: true } : entry)),
   }),
+  'request.held': (view, { requestId, deadline }) => ({
+    waiting: view.waiting.map((entry) => (entry.id === requestId ? { ...entry, data: { ...entry.data, deadline } } : entry)),
+  }),
   'gate.decided': (view, { gateId }) => closed(view, gateId),
   'gate.closed': (view, { gateId }) => closed(view, gateId),
   'question.closed': (view, { requestId }) => closed(view, requestId),

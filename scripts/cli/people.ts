@@ -104,8 +104,26 @@ async function answer(session: Session, given: { ticketId: string; answers: read
     if (reply !== 'once' && reply !== 'always' && reply !== 'reject') throw new UsageError('A permission takes: once, always or reject.')
     await client.permissions.reply.mutate({ ...target, reply, message: reason })
   } else if (options.reject !== undefined) await client.questions.reject.mutate({ ...target, reason })
-  else await client.questions.reply.mutate({ ...target, answers: await answersTo(session, questionsOf(entry.payload), given.answers) })
+  else {
+    const answers = await whileHeld(client, entry, () => answersTo(session, questionsOf(entry.payload), given.answers))
+    await client.questions.reply.mutate({ ...target, answers })
+  }
   print({ ok: true, ...target }, () => `${ticketId}: ${entry.kind} ${entry.id} is answered`)
+}
+
+const HOLD_AGAIN_MS = 60_000
+/** What a person is typing an answer to is not declined meanwhile. */
+async function whileHeld<T>(client: Session['client'], { ticketId, id, deadline }: InboxView, typing: () => Promise<T>): Promise<T> {
+  if (deadline === undefined) return typing()
+  // Somebody else was faster: then the answer is told so, when it is sent.
+  const hold = (): void => void client.inbox.hold.mutate({ ticketId, id }).catch(() => undefined)
+  hold()
+  const again = setInterval(hold, HOLD_AGAIN_MS)
+  try {
+    return await typing()
+  } finally {
+    clearInterval(again)
+  }
 }
 
 async function answersTo(session: Session, questions: Questions, given: readonly string[]): Promise<string[][]> {

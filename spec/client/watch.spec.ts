@@ -87,6 +87,11 @@ describe('the view of a ticket', (it) => {
       view.waiting.map((w) => [w.kind, w.id, w.detached]),
       [['question', 'que_1', true]],
     )
+    view = after(view, [durable('request.held', { requestId: 'que_1', deadline: 9_000 })])
+    assert.equal(
+      view.waiting.map(({ data }) => ('deadline' in data ? data.deadline : null)),
+      [9_000],
+    )
     view = after(view, [durable('question.closed', { requestId: 'que_1', how: 'answered', answers: [], reason: null })])
     assert.equal(view.waiting, [])
     view = after(view, [durable('ticket.blocked', why), durable('ticket.status', { status: 'blocked' })])

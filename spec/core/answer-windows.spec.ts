@@ -125,6 +125,26 @@ describe('an answer window', (it) => {
     })
   })
 
+  it('is held open by a person who is at the answer, over a restart too', async () => {
+    const { brain } = asking(1)
+    await using world = await talking(60_000, { brain })
+    const { ticketId } = world
+    const requestId = await looping(world, async () => {
+      const { requestId, askedAt } = await eventually(async () => (await world.kernel.questions.list({ ticketId })).items[0])
+      const { deadline = 0 } = await world.kernel.inbox.hold({ ticketId, id: requestId })
+      assert.ok(deadline >= askedAt + 120_000, 'two minutes from now')
+      assert.is((await world.kernel.inbox.list({ ticketId })).items[0]?.deadline, deadline)
+      return requestId
+    })
+    const kernel = await world.reopen(90_000)
+    await looping(world, async () => {
+      await kernel.tick()
+      await kernel.questions.reply({ ticketId, requestId, answers: [['Red']] })
+      await untilTicket(kernel, ticketId, { fits: (t) => t.status === 'completed', ms: 15_000 })
+      assert.equal(await closings(world, ticketId), ['answered'])
+    })
+  })
+
   it('keeps its deadline over a restart, also when OpenCode died and nobody can be told any more', async () => {
     const { brain, texts } = asking(1)
     await using world = await talking(3_600_000, { brain })
@@ -179,19 +199,51 @@ describe('an answer window, killed', (it) => {
   )
 })
 
+describe('a hold of an answer window, killed', (it) => {
+  for (const [when, end] of [
+    ['before', 'declined'],
+    ['after', 'answered'],
+  ] as const)
+    it(`${when} it is stored: the question is ${end}, once`, async () => {
+      const { brain } = asking(1)
+      const lives: KillingStore[] = []
+      const kill: Kill = { verb: 'holdRequest', when, nth: 1 }
+      await using world = await talking(60_000, { brain, stores: keeping(lives, kill) })
+      const { ticketId } = world
+      const requestId = await looping(world, async () => {
+        const { requestId } = await eventually(async () => (await world.kernel.questions.list({ ticketId })).items[0])
+        await world.kernel.inbox.hold({ ticketId, id: requestId }).catch(() => undefined)
+        await lives[0]?.died
+        return requestId
+      })
+      const kernel = await world.reopen(90_000)
+      await looping(world, async () => {
+        await kernel.tick()
+        if (end === 'answered') await kernel.questions.reply({ ticketId, requestId, answers: [['Red']] })
+        await untilTicket(kernel, ticketId, { fits: (t) => t.status === 'completed', ms: 15_000 })
+        assert.equal(await closings(world, ticketId), [end])
+      })
+    })
+})
+
+/** The first life dies as told. */
+const keeping = (lives: KillingStore[], kill: Kill): NonNullable<WorldOptions['stores']> => {
+  return (opener) => ({
+    openApp: (url) => opener.openApp(url),
+    openProject: async (url, identity) => {
+      lives.push(killingStore(await opener.openProject(url, identity), lives.length === 0 ? kill : null))
+      return (lives.at(-1) as KillingStore).store
+    },
+  })
+}
+
 /** How the question was closed, in the end, and how many turns the model got. */
 async function declinedThough(kill: Kill): Promise<readonly [string, number]> {
   const { brain, texts } = asking(1)
   const lives: KillingStore[] = []
   await using world = await talking(50, {
     brain,
-    stores: (opener) => ({
-      openApp: (url) => opener.openApp(url),
-      openProject: async (url, identity) => {
-        lives.push(killingStore(await opener.openProject(url, identity), lives.length === 0 ? kill : null))
-        return (lives.at(-1) as KillingStore).store
-      },
-    }),
+    stores: keeping(lives, kill),
   })
   await looping(world, async () => lives[0]?.died)
   const kernel = await world.reopen(60_000)

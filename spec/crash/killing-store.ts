@@ -68,6 +68,7 @@ const WRITES: Record<KillableVerb, boolean> = {
   openRequest: true,
   overdueRequests: false,
   declined: false,
+  holdRequest: true,
   claimRequest: true,
   reopenRequest: true,
   closeRequest: true,

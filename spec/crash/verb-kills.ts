@@ -22,6 +22,7 @@ const ELSEWHERE = new Set([
   ...[
     'turnUncertain',
     'reopenRequest',
+    'holdRequest',
     'consumeAnswers',
     'consumeCommand',
     'dropCommand',

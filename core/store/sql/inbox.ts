@@ -23,6 +23,7 @@ export const inboxVerbs = (context: Context): Verbs => ({
   openGate: (fence, input) => openGate(context, fence, input),
   decideGate: (fence, input) => decideGate(context, fence, input),
   openRequest: (fence, input) => openRequest(context, fence, input),
+  holdRequest: (input) => holdRequest(context, input),
   claimRequest: (input) => claimRequest(context, input),
   reopenRequest: async ({ at, ticketId, id }) => {
     const batch = new Batch(context, 'reopenRequest', { at, ticketId, id })
@@ -129,17 +130,34 @@ async function openRequest(context: Context, fence: Fence, input: Input<'openReq
   await waitForPerson(batch).commit()
 }
 
+/** The event that opened it has its first deadline. */
+const FIRST_DEADLINE = `COALESCE((SELECT data ->> '$.deadline' FROM events
+  WHERE events.ticket_id = :ticketId AND events.key IN ('question:' || :id, 'permission:' || :id)), deadline)`
+const HELD_UNTIL = `MIN(:until, ${FIRST_DEADLINE} + :most)`
+
+async function holdRequest(context: Context, { at, ticketId, id, until, most }: Parameters<Verbs['holdRequest']>[0]): Promise<InboxRecord> {
+  const batch = openedRequest(new Batch(context, 'holdRequest', { at, ticketId, id, until, most }), { context, ticketId, id })
+  const longer = `${ENTRY} AND deadline < ${HELD_UNTIL}`
+  batch.appendEach('request.held', { data: `json_object('requestId', id, 'deadline', ${HELD_UNTIL})`, from: `inbox WHERE ${longer}` })
+  batch.runOnInbox(`UPDATE inbox SET deadline = ${HELD_UNTIL} WHERE ${longer}`)
+  return toInbox(context, await batch.run(`SELECT * FROM inbox WHERE ${ENTRY}`).commitRow('entry'))
+}
+
 async function claimRequest(context: Context, { at, ticketId, id, answer }: Parameters<Verbs['claimRequest']>[0]): Promise<InboxRecord> {
+  const batch = openedRequest(new Batch(context, 'claimRequest', { at, ticketId, id }), { context, ticketId, id })
+  batch.runOnInbox(`UPDATE inbox SET state = 'claimed', answer = :answer WHERE ${ENTRY}`, { answer: encodeOrNull(answer) })
+  return toInbox(context, await batch.run(`SELECT * FROM inbox WHERE ${ENTRY}`).commitRow('entry'))
+}
+
+/** Nobody has answered it. */
+function openedRequest(batch: Batch, { context, ticketId, id }: { context: Context; ticketId: string; id: string }): Batch {
   const refused = async (): Promise<LoopTroopError> => {
     const answered = `SELECT how FROM inbox WHERE ${REQUEST} AND (state = 'claimed' OR answer IS NOT NULL OR how = 'rejected')`
     const [row] = await context.database.all(answered, { ticketId, id })
     const code = row === undefined ? 'QUESTION_UNKNOWN' : row['how'] === 'declined' ? 'QUESTION_DECLINED' : 'QUESTION_ANSWERED'
     return fail(code, { ticketId, requestId: id })
   }
-  const batch = new Batch(context, 'claimRequest', { at, ticketId, id })
-  batch.guard(refused, `SELECT state = 'open' FROM inbox WHERE ${REQUEST}`)
-  batch.runOnInbox(`UPDATE inbox SET state = 'claimed', answer = :answer WHERE ${ENTRY}`, { answer: encodeOrNull(answer) })
-  return toInbox(context, await batch.run(`SELECT * FROM inbox WHERE ${ENTRY}`).commitRow('entry'))
+  return batch.guard(refused, `SELECT state = 'open' FROM inbox WHERE ${REQUEST}`)
 }
 
 async function closeRequest(context: Context, { at, ticketId, id, how, reason }: Parameters<Verbs['closeRequest']>[0]): Promise<void> {

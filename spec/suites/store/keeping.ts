@@ -139,4 +139,34 @@ export function keepingSuite(it: It, open: OpenHome): void {
     assert.equal([await world.store.declined(ticketId, ONE), await world.store.declined(ticketId, { phase: 'ONE', attempt: 2 })], [1, 0])
     assert.is(await codeOf(world.store.claimRequest({ ticketId, id: 'que_1', answer: [['A']], at: 2_003 })), 'QUESTION_DECLINED')
   })
+
+  it('holds an open request past its deadline, within a bound, and says so', async () => {
+    await using world = await startedWorld(open)
+    await world.activeSession()
+    const { ticketId } = world
+    const ask = (id: string, deadline: number | null) =>
+      world.store.openRequest(world.fence, {
+        ...ONE,
+        ...{ id, kind: 'question', sessionId: 'ses_n1', directory: world.home.baseDir, payload: { questions: [] }, actions: [], deadline },
+        opened: {
+          type: 'question.asked',
+          data: { ...ONE, requestId: id, sessionId: 'ses_n1', questions: [], ...(deadline === null ? {} : { deadline }) },
+          key: `question:${id}`,
+        },
+        at: world.at,
+      })
+    await ask('que_1', 2_000)
+    await ask('que_2', null)
+    const hold = async (id: string, until: number) =>
+      (await world.store.holdRequest({ ticketId, id, until, most: 5_000, at: world.at })).deadline
+    assert.equal([await hold('que_1', 1_500), await hold('que_1', 3_000), await hold('que_2', 3_000)], [2_000, 3_000, null])
+    assert.equal(await world.store.overdueRequests({ at: 2_999 }), [])
+    assert.equal([await hold('que_1', 3_000), await hold('que_1', 9_000), await hold('que_1', 99_000)], [3_000, 7_000, 7_000])
+    assert.equal(await world.events('request.held'), [
+      { requestId: 'que_1', deadline: 3_000 },
+      { requestId: 'que_1', deadline: 7_000 },
+    ])
+    await world.store.claimRequest({ ticketId, id: 'que_1', answer: { do: 'decline' }, at: 7_000 })
+    assert.equal([await codeOf(hold('que_1', 9_000)), await codeOf(hold('nope', 9_000))], ['QUESTION_ANSWERED', 'QUESTION_UNKNOWN'])
+  })
 }
