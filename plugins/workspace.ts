@@ -46,6 +46,8 @@ export type HookCheck = {
   readonly passed: boolean
   /** Files that they changed in the worktree. */
   readonly changed: readonly string[]
+  /** The message as commit-msg left it, when it is another one than was asked about. */
+  readonly message?: string
 }
 
 /** A file that the change adds, changes or takes away. */

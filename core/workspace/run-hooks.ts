@@ -2,7 +2,7 @@
  * The repository's hooks over a change, as git would run them, but beside it: HEAD and index are those of a scratch folder, so that
  * a hook sees exactly the change as staged and can move neither the ticket's branch nor its index. Files are the worktree's own.
  */
-import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import type { HookCheck, HookOptions, HookPolicy } from '#plugins/contract'
 import { cleanEnvironment } from './environment.ts'
@@ -39,9 +39,14 @@ export async function checkHooks(place: Place, request: HookRequest): Promise<Ho
   // Over a whole change the commit counts, not what an earlier run of a hook, cut off by a crash, has left in the files.
   const ofWork = stage === 'commit' && request.since === undefined
   const before = ofWork ? await writeTree(place) : (await place.git(['rev-parse', 'HEAD^{tree}'])).stdout.trim()
-  const ran = await (stage === 'commit' ? overCommit : overPush)(place, request, { hooks: runnable, tree: before })
+  const { ran, ...words } = await (stage === 'commit' ? overCommit : overPush)(place, request, { hooks: runnable, tree: before })
   const after = await writeTree(place)
-  return { policy, ran, left, passed: ran.every((run) => run.exitCode === 0), changed: await namesBetween(place, before, after) }
+  const changed = await namesBetween(place, before, after)
+  return { policy, ran, left, passed: ran.every((run) => run.exitCode === 0), changed, ...words }
+}
+interface Done {
+  readonly ran: readonly Ran[]
+  readonly message?: string
 }
 
 interface Over {
@@ -50,16 +55,20 @@ interface Over {
   readonly tree: string
 }
 
-async function overCommit(place: Place, request: HookRequest, { hooks, tree }: Over): Promise<readonly Ran[]> {
+async function overCommit(place: Place, request: HookRequest, { hooks, tree }: Over): Promise<Done> {
   const scratch = await mkdtemp(path.join(place.gitDir, 'looptroop-hooks-'))
   try {
     await fillScratch(place, scratch, { head: await resolveCommit(place.git, request.since ?? 'HEAD'), tree })
     const message = path.join(scratch, 'COMMIT_EDITMSG')
-    await writeFile(message, `${(request.message ?? '').trim()}\n`)
+    const asked = (request.message ?? '').trim()
+    await writeFile(message, `${asked}\n`)
     const env = { GIT_DIR: scratch, GIT_INDEX_FILE: path.join(scratch, 'index') }
     // For tools that take GIT_DIR out of their environment and look for themselves (lint-staged). Every use of the worktree mends it.
     await mendLink({ path: place.path, gitDir: scratch })
-    return await inOrder(hooks, (hook) => run(place, request, { hook, env, args: hook.name === 'commit-msg' ? [message] : [] }))
+    const ran = await inOrder(hooks, (hook) => run(place, request, { hook, env, args: hook.name === 'commit-msg' ? [message] : [] }))
+    // One that took it away, or emptied it, has said nothing that could be used.
+    const left = (await readFile(message, 'utf8').catch(() => '')).slice(0, MAX_OUTPUT).trim()
+    return { ran, ...(left === '' || left === asked ? {} : { message: left }) }
   } finally {
     await mendLink(place)
     await rm(scratch, { recursive: true, force: true })
@@ -78,14 +87,14 @@ async function fillScratch(place: Place, scratch: string, { head, tree }: { head
   await place.git(['update-index', '-q', '--refresh'], { env, codes: [0, 1] })
 }
 
-async function overPush(place: Place, request: HookRequest, { hooks }: Over): Promise<readonly Ran[]> {
+async function overPush(place: Place, request: HookRequest, { hooks }: Over): Promise<Done> {
   const ref = `refs/heads/${place.branch}`
   const head = await resolveCommit(place.git, place.branch)
   const mark = await place.git(['rev-parse', '--verify', '--quiet', `refs/looptroop/pushed/origin/${place.branch}`], { codes: [0, 1] })
   const url = await place.git(['remote', 'get-url', 'origin'], { codes: [0, 2, 128] })
   const input = `${ref} ${head} ${ref} ${mark.stdout.trim() || NOTHING}\n`
   const args = ['origin', url.stdout.trim() || 'origin']
-  return inOrder(hooks, (hook) => run(place, request, { hook, env: { GIT_DIR: place.gitDir }, args, input }))
+  return { ran: await inOrder(hooks, (hook) => run(place, request, { hook, env: { GIT_DIR: place.gitDir }, args, input })) }
 }
 
 /** As git does: one that fails ends it. */

@@ -136,8 +136,10 @@ export async function writeCommit(place: Place, { tree, parents, text, clock }: 
 /** A message that its step finds again. */
 export const keyed = (message: string, key: string): string => withTrailers(message, { [STEP]: key })
 
-/** A block of its own at the end, or git would read the trailers as text. */
+/** At the end of the trailers that a message has (a hook may want its own in the last block), or as a block of its own: else git reads them as text. */
 function withTrailers(message: string, trailers: Readonly<Record<string, string>>): string {
   const lines = Object.entries(trailers).map(([name, value]) => `${name}: ${value.replaceAll(/\s+/g, ' ')}`)
-  return `${message.trim()}\n\n${lines.join('\n')}\n`
+  const blocks = message.trim().split(/\n[ \t]*\n/)
+  const joins = blocks.length > 1 && (blocks.at(-1) ?? '').split('\n').every((line) => /^[A-Za-z0-9-]+: \S/.test(line))
+  return `${message.trim()}${joins ? '\n' : '\n\n'}${lines.join('\n')}\n`
 }

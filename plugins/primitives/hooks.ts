@@ -23,6 +23,7 @@ export function hookFailure({ ran }: HookCheck): string | null {
 /** For a report: without the output of what passed. */
 export const hookSummary = (check: HookCheck): Json => ({
   ...{ policy: check.policy, passed: check.passed, left: check.left, changed: check.changed },
+  ...(check.message === undefined ? {} : { message: check.message }),
   ran: check.ran.map(({ hook, exitCode, timedOut, durationMs }) => ({ hook, exitCode, timedOut, durationMs })),
   failure: hookFailure(check),
 })
@@ -45,7 +46,10 @@ interface Change {
   prove(): Promise<string | null>
 }
 
-/** Over the one commit of a change. What a hook changes belongs to it where hooks have to pass, and is proven; elsewhere it is taken back. */
+/**
+ * Over the one commit of a change. What a hook changes belongs to it where hooks have to pass, and is proven: files, and the words of the
+ * message, to which LoopTroop adds its own trailers again. Elsewhere it is taken back.
+ */
 export async function hooksOverChange(phase: PhaseRun, change: Change): Promise<HookedChange> {
   const { message, base, commit } = change
   const check = await phase.workspace.hooks('hooks', { stage: 'commit', message, since: base })
@@ -53,9 +57,11 @@ export async function hooksOverChange(phase: PhaseRun, change: Change): Promise<
   if (check.changed.length > 0 && !kept) await phase.workspace.reset('hooks:reset', commit)
   const ownMessage = check.ran.some((one) => one.hook === 'commit-msg' && one.exitCode !== 0)
   const end = { failure: hooksStop(check) ? hookFailure(check) : null, ownMessage, summary: hookSummary(check), commit }
-  if (check.changed.length === 0 || !kept) return end
-  const failure = await change.prove()
-  if (failure !== null) return { ...end, failure: `The git hooks changed ${check.changed.join(', ')}. ${failure}` }
-  await phase.workspace.commit('hooks:commit', { message: 'What the git hooks changed', paths: check.changed })
-  return { ...end, commit: (await phase.workspace.squash('hooks:squash', { message })).commit }
+  if (!kept || (check.changed.length === 0 && check.message === undefined)) return end
+  if (check.changed.length > 0) {
+    const failure = await change.prove()
+    if (failure !== null) return { ...end, failure: `The git hooks changed ${check.changed.join(', ')}. ${failure}` }
+    await phase.workspace.commit('hooks:commit', { message: 'What the git hooks changed', paths: check.changed })
+  }
+  return { ...end, commit: (await phase.workspace.squash('hooks:squash', { message: check.message ?? message })).commit }
 }

@@ -58,10 +58,39 @@ async function play(world: World, decide: Decide = () => undefined) {
 }
 const policy = (world: World, value: string) =>
   world.kernel.settings.update({ scope: 'project', id: world.projectId, patch: { 'git.hooks': value } })
+/** As ticket prefixes, Gerrit's Change-Id, and linters that take out what they do not know. */
+const REWRITE = 'sed -i "/^LoopTroop/d; 1s/^/[JIRA-7] /" "$1"; printf "\\nWhy it was made.\\n\\nChange-Id: I123\\n" >> "$1"'
 /** Refuses a file with this word in it. */
 const NO_BAD = 'if git diff --cached | grep -q "^+bad"; then echo "bad is not allowed"; exit 1; fi'
 
 describe('the hooks of a repository', (it) => {
+  it(
+    'may rewrite the message where they have to pass: the commit is found by its step all the same, and made once',
+    async () => {
+      for (const [value, subject] of [
+        ['require', '[JIRA-7] SPEC-1: Do it'],
+        ['report', 'SPEC-1: Do it'],
+      ] as const) {
+        await using world = await startWorld({ brain: playing(coding('echo good > a.txt')) })
+        await policy(world, value)
+        await hook(world, 'commit-msg', REWRITE)
+        const run = await play(world)
+        assert.is(run.ticket.status, 'completed', JSON.stringify(run.ticket.blocked))
+        const [told, trailers] = (
+          await gitIn(world.repo.path, 'log', '--format=%s%x1f%(trailers:only,separator=%x7c)', 'main..looptroop/SPEC-1')
+        )
+          .trim()
+          .split('\x1f')
+        assert.is(told, subject, 'one commit, with these words')
+        assert.match(
+          trailers ?? '',
+          value === 'require' ? /^Change-Id: I123\|LoopTroop-Commits: \d\|LoopTroop-Step: / : /^LoopTroop-Commits: \d\|/,
+        )
+        assert.match(await run.document('integration_report'), 'JIRA-7')
+      }
+    },
+    SLOW,
+  )
   it(
     'are told and stop nothing, unless the project says otherwise',
     async () => {
