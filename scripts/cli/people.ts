@@ -162,17 +162,50 @@ async function decide(session: Session, ticketId: string, options: GateOptions):
     const person = { client, ticketId, display: { line: (text = ''): void => void process.stdout.write(`${text}\n`) }, ask: session.ask }
     return fillIn(person, { gateId: entry.id, kind: form.kind, title: form.title })
   }
-  const looks = interactive && options.yes !== true
-  const seen = looks ? await show(session, ticketId, { artifact, form }) : null
-  const action = options.action ?? (await usualAction(session, entry.actions))
-  if (looks) await confirm(session, action)
+  const seen = interactive && options.yes !== true ? await show(session, ticketId, { artifact, form }) : null
+  const { action, payload } = await decisionOf(session, entry, { options, kind: artifact?.kind })
   const ticket = await client.gates.submit.mutate({
     // The hash that the gate was opened with, or of what was just shown: another one by now is refused.
     ...{ ticketId, gateId: entry.id, action, actionId: `cli-${entry.id}-${action}`, expectedContentSha256: seen ?? artifact?.sha256 },
-    ...(options.payload === undefined ? {} : { payload: parsed(options.payload) }),
+    ...(payload === undefined ? {} : { payload }),
   })
-  print(ticket, () => `${ticketId}: ${action} is taken`)
+  print(ticket, () => [`${ticketId}: ${action.replaceAll('_', ' ')} is taken`, `→ looptroop watch ${ticketId}`])
 }
+
+/** As the options say; who sits there and named none is asked. */
+async function decisionOf(
+  session: Session,
+  { ticketId, actions }: InboxView,
+  { options, kind }: { options: GateOptions; kind: string | undefined },
+): Promise<Chosen> {
+  const payload = options.payload === undefined ? {} : { payload: parsed(options.payload) }
+  const looks = session.interactive && options.yes !== true
+  if (looks && options.action === undefined && options.payload === undefined) return chosenAction(session, { ticketId, actions, kind })
+  const action = options.action ?? (await usualAction(session, actions))
+  if (looks) await confirm(session, action)
+  return { action, ...payload }
+}
+
+interface Chosen {
+  readonly action: string
+  readonly payload?: { readonly comment: string }
+}
+/** Of what the gate offers; what wants a comment is asked for one. An edit is made with a file. */
+async function chosenAction(
+  { ask }: Session,
+  { ticketId, actions, kind }: { ticketId: string; actions: readonly string[]; kind: string | undefined },
+): Promise<Chosen> {
+  const offered = actions.filter((action) => action !== 'edit')
+  const words = offered.map((action, i) => `${i + 1} = ${action.replaceAll('_', ' ')}`).join(', ')
+  if (actions.includes('edit') && kind !== undefined) process.stdout.write(`to edit it yourself: looptroop edit ${ticketId} ${kind} FILE\n`)
+  const reply = (await ask(`Your decision [${words}; Enter = none] `)).trim()
+  const action = offered[Number(reply) - 1] ?? offered.find((one) => one.replaceAll('_', ' ') === reply.replaceAll('_', ' '))
+  if (action === undefined) throw new UsageError('Nothing was decided.')
+  if (!COMMENTED.includes(action)) return { action }
+  const comment = (await ask('What is to be different? ')).trim()
+  return { action, ...(comment === '' ? {} : { payload: { comment } }) }
+}
+const COMMENTED: readonly string[] = ['request_changes', 'regenerate']
 
 async function confirm({ ask }: Session, action: string): Promise<void> {
   if (!/^y(es)?$/i.test(await ask(`${action}? [y/N] `))) throw new UsageError('Nothing was decided.')

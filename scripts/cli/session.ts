@@ -1,10 +1,10 @@
 /** What every command of the terminal client needs: a server to talk to, a way to print, and an exit code for each end. */
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
-import { createInterface } from 'node:readline/promises'
 import { messageOf } from '#core'
 import { createLoopTroopClient, type LoopTroopClient } from '#router'
 import { dataFolder } from '../data-folder.ts'
+import { NobodyAnswers, createAsker } from '../demo/asker.ts'
 
 /** Documented in the README and by `looptroop --help`. */
 export const EXIT = {
@@ -42,16 +42,18 @@ export class UsageError extends Error {}
 
 export async function withSession(options: GlobalOptions, work: (session: Session) => Promise<number | void>): Promise<void> {
   const client = createLoopTroopClient({ url: urlOf(options), token: tokenNow })
+  const asker = createAsker(process.stdin, process.stdout)
   try {
-    process.exitCode = (await work(sessionOf(client, options.json === true))) ?? EXIT.done
+    process.exitCode = (await work(sessionOf({ client, ask: asker.ask }, options.json === true))) ?? EXIT.done
   } catch (error) {
     process.exitCode = explain(error, options)
   } finally {
+    asker.close()
     await client.close()
   }
 }
 
-function sessionOf(client: LoopTroopClient, json: boolean): Session {
+function sessionOf({ client, ask }: Pick<Session, 'client' | 'ask'>, json: boolean): Session {
   const interactive = !json && process.stdin.isTTY && process.stdout.isTTY
   return {
     ...{ client, json, interactive },
@@ -59,14 +61,7 @@ function sessionOf(client: LoopTroopClient, json: boolean): Session {
       const text = json ? JSON.stringify(value) : [lines()].flat().join('\n')
       process.stdout.write(`${text}\n`)
     },
-    ask: async (question) => {
-      const prompt = createInterface({ input: process.stdin, output: process.stdout })
-      try {
-        return (await prompt.question(question)).trim()
-      } finally {
-        prompt.close()
-      }
-    },
+    ask,
   }
 }
 
@@ -101,6 +96,10 @@ function explain(error: unknown, options: GlobalOptions): number {
   if (error instanceof UsageError) {
     process.stderr.write(`${error.message}\n`)
     return EXIT.wrongUse
+  }
+  if (error instanceof NobodyAnswers) {
+    process.stderr.write('\nNothing was decided.\n')
+    return EXIT.interrupted
   }
   const { data } = error as Refusal
   const answered = data !== undefined && data !== null

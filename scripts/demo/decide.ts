@@ -1,14 +1,13 @@
 /** The person's part in the demo: the plan is shown and decided on, questions are answered. */
-import { createInterface } from 'node:readline/promises'
 import { parse } from 'yaml'
 import type { DurableEvent } from '#core'
 import type { Person } from './person.ts'
+import { createAsker } from './asker.ts'
 import { fillIn, isForm } from './forms.ts'
 
 export function terminalAsk(yes: boolean): { ask: Person['ask']; close: () => void } {
   if (yes || !process.stdin.isTTY || !process.stdout.isTTY) return { ask: null, close: () => {} }
-  const reader = createInterface({ input: process.stdin, output: process.stdout })
-  return { ask: (question) => reader.question(question), close: () => reader.close() }
+  return createAsker(process.stdin, process.stdout)
 }
 
 export async function decide(person: Person, event: DurableEvent): Promise<void> {

@@ -52,7 +52,7 @@ export function createDisplay(out: Output, now: () => number = Date.now): Displa
         count(counts, event)
         if (event.type === 'phase.entered') state.phase = event.data.label
         for (const text of [...narrator.lines(event), ...describe(event, { bold, dim })]) print(text)
-        if (event.type === 'text') state.stream = ''
+        if (event.type === 'text' || event.type === 'turn.settled') state.stream = ''
       }
       for (const live of batch.live) if (live.type === 'delta' && live.kind === 'text') state.stream += live.text
       status()
