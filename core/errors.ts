@@ -82,6 +82,7 @@ const ERRORS = {
   // -- gates, questions, edits
   ARTIFACT_NOT_APPROVED: say('precondition', (d) => `${d.kind} of ${d.ticketId} is not approved, nor decided on now.`, 'Wait for its gate, where it can be edited; what nobody approved is the work of a phase.'),
   GATE_UNKNOWN: say('not_found', (d) => `${d.ticketId} has no gate ${d.gateId}.`, 'List what waits with inbox.list.'),
+  DRAFT_STALE: say('conflict', (d) => `What was filled in at gate ${d.gateId} is at revision ${d.current}, not ${d.seen}: somebody saved it elsewhere.`, 'Read gates.draft, show both to the person, and save over the revision that was shown.'),
   GATE_CLOSED: say('conflict', (d) => `Gate ${d.gateId} was already decided.`, 'Read the ticket again.'),
   GATE_ACTION_UNKNOWN: say('bad_input', (d) => `Gate ${d.gateId} has no action ${d.action}.`, (d) => `Possible: ${d.known}.`),
   GATE_HASH_MISSING: say('bad_input', (d) => `${d.action} approves ${d.artifact}; \`expectedContentSha256\` is missing.`, 'Read the artifact and send the contentSha256 that was shown to the person.'),

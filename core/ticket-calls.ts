@@ -1,7 +1,7 @@
 /** The calls about tickets. See `kernel-api.ts` for the rules of all calls. */
 import type { Item, Json, ModelRef } from '#plugins/contract'
 import type { ArtifactView, EditPreview, PartialFailure, TicketCosts, TicketView, TurnView } from './kernel-api.ts'
-import type { AttemptRecord, ErrorRecord, LeaseRecord, SessionRecord } from './store/records.ts'
+import type { AttemptRecord, ErrorRecord, GateDraft, LeaseRecord, SessionRecord } from './store/records.ts'
 import type { BranchEnd, TicketStatus } from './ticket.ts'
 
 export interface Acting {
@@ -65,6 +65,9 @@ export interface TicketCalls {
   /** A blocked holder gives the execution lease away. */
   release(input: Acting): Promise<TicketView>
   submitGate(input: GateSubmission): Promise<TicketView>
+  /** What a person has filled in at a gate and not sent: kept over restarts, and never put over a newer one (DRAFT_STALE). */
+  saveDraft(input: { ticketId: string; gateId: string; seen: number; content: Json }): Promise<GateDraft>
+  draft(input: { ticketId: string; gateId: string }): Promise<GateDraft | null>
   /**
    * A person's own revision of an approved document. What was made from it is void, and the ticket goes back to the first phase that
    * has to run again. The same content does nothing; another hash than the newest is a conflict; at an open gate it is that gate's decision.

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import * as v from 'valibot'
 import { fail, type GateSubmission, type Kernel, type TicketView } from '#core'
-import { given, Id, Sha256, some } from './shapes.ts'
+import { given, Id, orNull, reply, Sha256, some } from './shapes.ts'
 import { Ticket } from './ticket-shapes.ts'
 import { procedure, router } from './trpc.ts'
 
@@ -10,7 +10,21 @@ type Payload = Exclude<GateSubmission['payload'], undefined>
 
 const decision = { expectedContentSha256: some(Sha256), payload: some(given<Payload>()) }
 
+type Draft = NonNullable<Awaited<ReturnType<Kernel['tickets']['draft']>>>
+const DraftShape = reply<Draft>({ revision: v.number(), content: given<Draft['content']>(), savedAt: v.number() })
+const Seen = v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000_000))
+
 export const gatesRouter = router({
+  /** What was filled in and not sent; null: nothing. */
+  draft: procedure
+    .input(v.object({ ticketId: Id, gateId: Id }))
+    .output(orNull(DraftShape))
+    .query(({ ctx, input }) => ctx.kernel.tickets.draft(input)),
+  /** `seen`: the revision that it goes over, 0 for none. DRAFT_STALE when another one was saved meanwhile. */
+  saveDraft: procedure
+    .input(v.object({ ticketId: Id, gateId: Id, seen: Seen, content: given<Draft['content']>() }))
+    .output(DraftShape)
+    .mutation(({ ctx, input }) => ctx.kernel.tickets.saveDraft(input)),
   submit: procedure
     .input(v.object({ ticketId: Id, gateId: Id, action: Id, actionId: Id, ...decision }))
     .output(Ticket)

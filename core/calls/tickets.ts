@@ -17,6 +17,7 @@ import type { ResolvedSettings, Settings } from '../settings.ts'
 import type { CommandKind } from '../store/records.ts'
 import { BLOCKED_STATUS, isBlocked, isDraft, isStarted, mayChange } from '../ticket.ts'
 import type { BlockedAction, DraftTicket, Ticket } from '../ticket.ts'
+import { draftCalls } from './drafts.ts'
 import { editCalls } from './edits.ts'
 import { deleteTicket } from './delete-ticket.ts'
 import { pauseTicket } from './pauses.ts'
@@ -55,6 +56,7 @@ export function ticketCalls(env: TicketCallsEnv): TicketCalls {
     release: (acting) => command(env, acting, { kind: 'release', payload: null, needs: 'release' }),
     resolveTurn: (input) => resolveTurn(env, input),
     submitGate: (input) => submitGate(env, input),
+    ...draftCalls(env),
     ...editCalls({ ...env, submitGate: (input) => submitGate(env, input) }),
     delete: (input) => deleteTicket(env, input),
     pause: ({ ticketId }) => pauseTicket(env, ticketId, true),

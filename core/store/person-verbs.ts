@@ -1,7 +1,7 @@
 /** The store's verbs for what waits for a person, what a person wrote, and the log that clients read. See `store.ts` for the rules. */
 import type { Json } from '#plugins/contract'
 import type { DurableEvent, NewEvent } from '../events/events.ts'
-import type { CommandKind, CommandRecord, InboxKind, InboxRecord, PhaseAt, StepRecord } from './records.ts'
+import type { CommandKind, CommandRecord, GateDraft, InboxKind, InboxRecord, PhaseAt, StepRecord } from './records.ts'
 import type { At, Fence } from './store.ts'
 
 export interface InboxVerbs {
@@ -49,6 +49,12 @@ export interface InboxVerbs {
   /** Detached entries with an answer that no prompt has carried yet; `consume` marks them carried. */
   storedAnswers(ticketId: string): Promise<readonly InboxRecord[]>
   consumeAnswers(fence: Fence, input: At & { ids: readonly string[] }): Promise<void>
+  /**
+   * What a person has filled in at an open gate (GATE_CLOSED else), over the revision that was seen (0: none); DRAFT_STALE when there is a
+   * newer one. No fence: any server may. The same once more changes nothing.
+   */
+  saveDraft(input: At & { ticketId: string; gateId: string; seen: number; content: Json }): Promise<GateDraft>
+  draft(ticketId: string, gateId: string): Promise<GateDraft | null>
   inboxEntry(ticketId: string, id: string): Promise<InboxRecord | null>
   /** Open and claimed, oldest first. */
   inbox(filter?: { ticketId?: string; kinds?: readonly InboxKind[] }): Promise<readonly InboxRecord[]>

@@ -166,6 +166,13 @@ export interface ArtifactRecord extends PhaseAt {
   readonly voidAt: number | null
 }
 
+/** A form that was begun and not sent. */
+export interface GateDraft {
+  readonly revision: number
+  readonly content: Json
+  readonly savedAt: number
+}
+
 export const INBOX_KINDS = ['gate', 'question', 'permission', 'uncertain_turn', 'blocked'] as const
 export type InboxKind = (typeof INBOX_KINDS)[number]
 /** open → claimed (an answer is on its way) → closed; back to open when sending failed. */

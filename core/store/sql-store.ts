@@ -15,6 +15,7 @@ import type { Announcement, Context } from './sql/batch.ts'
 import { commandVerbs } from './sql/commands.ts'
 import { editVerbs } from './sql/edits.ts'
 import { eventVerbs } from './sql/events.ts'
+import { draftVerbs } from './sql/drafts.ts'
 import { inboxVerbs } from './sql/inbox.ts'
 import { itemVerbs } from './sql/items.ts'
 import { journalVerbs } from './sql/journal.ts'
@@ -125,6 +126,7 @@ function projectStore(options: FileStoreOptions, { database, epoch, identity, pa
     ...sessionVerbs(context),
     ...turnVerbs(context),
     ...inboxVerbs(context),
+    ...draftVerbs(context),
     ...commandVerbs(context),
     ...eventVerbs(context),
     ...keepingVerbs(context),

@@ -1,6 +1,7 @@
 /** The person's part where a gate asks for more than a yes: questionnaires, checklists, the pull request. */
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
+import { openDraft } from './form-draft.ts'
 import type { Person } from './person.ts'
 
 interface Gate {
@@ -129,21 +130,40 @@ function pickedBy(reply: string, { options = [], answer_type: type }: Asked): No
 
 /** Nobody there: in the first round the first check fails, with a file as evidence, and the second could be better. */
 async function resultsOf(person: Person, asked: readonly Asked[], gateId: string): Promise<Payload> {
-  const results: Record<string, Result> = {}
-  for (const [i, { id, title = '', prerequisites = [], actions = [], expected_result: expected = '', lineage }] of asked.entries()) {
-    person.display.line(`  ${i + 1}/${asked.length}  ${id}: ${title}`)
-    for (const { round, check, result, observation, fixes } of lineage?.from ?? [])
-      person.display.line(
-        `       round ${round}, ${check}: ${result}${observation === undefined ? '' : ` “${observation}”`}${fixes.length > 0 ? `, mended by ${fixes.join(', ')}` : ''}`,
-      )
-    for (const need of prerequisites) person.display.line(`       before: ${need}`)
-    for (const action of actions) person.display.line(`       - ${action}`)
-    person.display.line(`       → ${expected}`)
-    const result = person.ask ? await tried(person, person.ask, failedIn(results)) : await scripted(person, gateId.includes(':1:') ? i : -1)
-    results[id] = result
+  const draft = await openDraft<Result>(
+    person,
+    gateId,
+    asked.map(({ id }) => id),
+  )
+  const results: Record<string, Result> = { ...draft.before }
+  for (const [i, item] of asked.entries()) {
+    for (const text of inItem(item, `${i + 1}/${asked.length}`)) person.display.line(text)
+    const known = results[item.id]
+    const result =
+      known ?? (await (person.ask ? tried(person, person.ask, failedIn(results)) : scripted(person, gateId.includes(':1:') ? i : -1)))
+    results[item.id] = result
+    if (known === undefined) await draft.keep(results)
     person.display.line(`       ${inWords(result)}`)
   }
   return results
+}
+
+/** What is to be done, and what came of it in earlier rounds. */
+function inItem(
+  { id, title = '', prerequisites = [], actions = [], expected_result: expected = '', lineage }: Asked,
+  at: string,
+): readonly string[] {
+  const before = (lineage?.from ?? []).map(({ round, check, result, observation, fixes }) => {
+    const seen = observation === undefined ? '' : ` “${observation}”`
+    return `       round ${round}, ${check}: ${result}${seen}${fixes.length > 0 ? `, mended by ${fixes.join(', ')}` : ''}`
+  })
+  return [
+    `  ${at}  ${id}: ${title}`,
+    ...before,
+    ...prerequisites.map((need) => `       before: ${need}`),
+    ...actions.map((action) => `       - ${action}`),
+    `       → ${expected}`,
+  ]
 }
 
 const failedIn = (results: Readonly<Record<string, Result>>): readonly string[] =>

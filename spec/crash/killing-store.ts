@@ -74,6 +74,8 @@ const WRITES: Record<KillableVerb, boolean> = {
   closeRequest: true,
   storedAnswers: false,
   consumeAnswers: true,
+  saveDraft: true,
+  draft: false,
   inboxEntry: false,
   inbox: false,
   submitCommand: true,

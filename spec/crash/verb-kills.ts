@@ -23,6 +23,7 @@ const ELSEWHERE = new Set([
     'turnUncertain',
     'reopenRequest',
     'holdRequest',
+    'saveDraft',
     'consumeAnswers',
     'consumeCommand',
     'dropCommand',

@@ -11,14 +11,23 @@ interface Filled {
   readonly asked: readonly string[]
   readonly sent: { readonly action: string; readonly payload: object } | null
 }
+interface Kept {
+  draft: { readonly revision: number; readonly content: object } | null
+}
 /** Answers in order; what is asked beyond them fails. */
-async function filled(kind: string, form: object, replies: readonly string[]): Promise<Filled> {
+async function filled(kind: string, form: object, replies: readonly string[], kept: Kept = { draft: null }): Promise<Filled> {
   const lines: string[] = []
   const asked: string[] = []
   let sent: Filled['sent'] = null
   const client = {
     inbox: { list: { query: () => Promise.resolve({ items: [{ id: 'gate', payload: { form, artifact: null } }] }) } },
-    gates: { submit: { mutate: (given: NonNullable<Filled['sent']>) => Promise.resolve((sent = given)) } },
+    gates: {
+      draft: { query: () => Promise.resolve(kept.draft) },
+      saveDraft: {
+        mutate: ({ seen, content }: { seen: number; content: object }) => Promise.resolve((kept.draft = { revision: seen + 1, content })),
+      },
+      submit: { mutate: (given: NonNullable<Filled['sent']>) => Promise.resolve((sent = given)) },
+    },
   } as unknown as Person['client']
   const ask = (question: string): Promise<string> => {
     const reply = replies[asked.length]
@@ -82,6 +91,23 @@ describe('a checklist at the terminal', (it) => {
     })
     assert.ok(lines.includes('round 1, qa-1: fail “It blinks.”, mended by qa1-1'), lines.join(' | '))
     assert.is(asked.filter((question) => question.startsWith('The same fault')).length, 2, 'only where something failed before')
+  })
+})
+
+describe('a checklist that was left half filled in', (it) => {
+  it('goes on from there, or anew', async () => {
+    const form = { questions: ['qa-1', 'qa-2'].map((id) => ({ id, title: id, actions: ['Look.'], expected_result: 'Fine.' })) }
+    const kept: Kept = { draft: null }
+    assert.match(String(await filled('checklist', form, ['Grey', ''], kept).catch((error: unknown) => error)), 'nothing for')
+    assert.equal(kept.draft, { revision: 1, content: { 'qa-1': { result: 'fail', observation: 'Grey' } } })
+    const before = { ...kept }
+    const on = await filled('checklist', form, ['', ''], kept)
+    assert.equal(
+      [on.sent?.payload, kept.draft?.revision],
+      [{ results: { 'qa-1': { result: 'fail', observation: 'Grey' }, 'qa-2': { result: 'pass' } } }, 2],
+    )
+    const anew = await filled('checklist', form, ['n', '', ''], before)
+    assert.equal(anew.sent?.payload, { results: { 'qa-1': { result: 'pass' }, 'qa-2': { result: 'pass' } } })
   })
 })
 

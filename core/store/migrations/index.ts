@@ -8,6 +8,7 @@ import { PROJECT_002 } from './project-002-keeping.ts'
 import { PROJECT_003 } from './project-003-spent.ts'
 import { PROJECT_004 } from './project-004-edits.ts'
 import { PROJECT_005 } from './project-005-ticket-settings.ts'
+import { PROJECT_006 } from './project-006-drafts.ts'
 
 export interface Schema {
   /** Kept in the file, so that one kind of database is not taken for the other. */
@@ -19,5 +20,5 @@ export interface Schema {
 export const APP_SCHEMA: Schema = { name: 'looptroop-app', steps: [APP_001] }
 export const PROJECT_SCHEMA: Schema = {
   name: 'looptroop-project',
-  steps: [PROJECT_001, PROJECT_002, PROJECT_003, PROJECT_004, PROJECT_005],
+  steps: [PROJECT_001, PROJECT_002, PROJECT_003, PROJECT_004, PROJECT_005, PROJECT_006],
 }

@@ -12,7 +12,7 @@ import { encode, encodeOrNull, toInbox, toStep } from './decode.ts'
 import { GATE, PERMISSION, QUESTION, waitForPerson, wakeFromPerson } from './status.ts'
 import { consumeCommand } from './ticket-stops.ts'
 
-type Verbs = Omit<InboxVerbs, 'submitCommand' | 'consumeCommand' | 'dropCommand' | 'pendingCommands' | 'command'>
+type Verbs = Omit<InboxVerbs, 'submitCommand' | 'consumeCommand' | 'dropCommand' | 'pendingCommands' | 'command' | 'saveDraft' | 'draft'>
 type Input<K extends 'openGate' | 'decideGate' | 'openRequest'> = Parameters<Verbs[K]>[1]
 
 const ENTRY = 'ticket_id = :ticketId AND id = :id'

@@ -9,7 +9,7 @@ import { toTicketRecord } from './decode-ticket.ts'
 /** Rows that name a ticket; those that others refer to come last. */
 const TABLES = [
   ...['turns', 'sessions', 'steps', 'prompts', 'items', 'phase_notes', 'artifacts', 'commands', 'errors', 'attempts'],
-  ...['execution_leases', 'leases'],
+  ...['execution_leases', 'leases', 'gate_drafts'],
 ]
 const NO_OPEN_TURN = "NOT EXISTS (SELECT 1 FROM turns WHERE ticket_id = :ticketId AND receipt <> 'settled')"
 

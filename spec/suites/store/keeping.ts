@@ -169,4 +169,20 @@ export function keepingSuite(it: It, open: OpenHome): void {
     await world.store.claimRequest({ ticketId, id: 'que_1', answer: { do: 'decline' }, at: 7_000 })
     assert.equal([await codeOf(hold('que_1', 9_000)), await codeOf(hold('nope', 9_000))], ['QUESTION_ANSWERED', 'QUESTION_UNKNOWN'])
   })
+
+  it('keeps what is filled in at an open gate, over the revision that was seen', async () => {
+    await using world = await startedWorld(open)
+    await world.gate()
+    const { ticketId } = world
+    const save = (seen: number, content: string, gateId = 'gate_1') =>
+      world.store.saveDraft({ ticketId, gateId, seen, content, at: world.at + seen })
+    assert.is(await world.store.draft(ticketId, 'gate_1'), null)
+    assert.equal(await save(0, 'a'), { revision: 1, content: 'a', savedAt: world.at })
+    assert.equal([(await save(1, 'b')).revision, (await save(1, 'b')).revision], [2, 2])
+    assert.equal(
+      [await codeOf(save(1, 'c')), await codeOf(save(3, 'c')), await codeOf(save(0, 'a', 'nope'))],
+      ['DRAFT_STALE', 'DRAFT_STALE', 'GATE_CLOSED'],
+    )
+    assert.is((await world.store.draft(ticketId, 'gate_1'))?.content, 'b')
+  })
 }
