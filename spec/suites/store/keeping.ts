@@ -175,9 +175,9 @@ export function keepingSuite(it: It, open: OpenHome): void {
     await world.gate()
     const { ticketId } = world
     const save = (seen: number, content: string, gateId = 'gate_1') =>
-      world.store.saveDraft({ ticketId, gateId, seen, content, at: world.at + seen })
+      world.store.saveDraft({ ticketId, gateId, seen, content, at: 7 + seen })
     assert.is(await world.store.draft(ticketId, 'gate_1'), null)
-    assert.equal(await save(0, 'a'), { revision: 1, content: 'a', savedAt: world.at })
+    assert.equal(await save(0, 'a'), { revision: 1, content: 'a', savedAt: 7 })
     assert.equal([(await save(1, 'b')).revision, (await save(1, 'b')).revision], [2, 2])
     assert.equal(
       [await codeOf(save(1, 'c')), await codeOf(save(3, 'c')), await codeOf(save(0, 'a', 'nope'))],
