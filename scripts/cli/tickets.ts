@@ -74,10 +74,17 @@ async function createTicket({ client, print, ask, interactive }: Session, given:
   const projectId = await projectOf({ client }, options.project)
   const { description, pipeline, model } = options
   const models = model === undefined ? {} : { models: { main: model } }
+  const patch = options.set && patchOf(options.set)
   const draft = await client.tickets.create.mutate({ projectId, title, description, pipeline, ...models })
-  if (options.set) await client.settings.update.mutate({ scope: 'ticket', id: draft.id, patch: patchOf(options.set) })
-  const ticket = options.draft === true ? draft : await client.tickets.start.mutate({ ticketId: draft.id })
-  print(ticket, () => [line(ticket), `→ looptroop watch ${ticket.id}`])
+  const start = async (): Promise<TicketView> => {
+    if (patch) await client.settings.update.mutate({ scope: 'ticket', id: draft.id, patch })
+    return options.draft === true ? draft : client.tickets.start.mutate({ ticketId: draft.id })
+  }
+  const ticket = await start().catch((error: unknown) => {
+    process.stderr.write(`${draft.id} stays a draft: looptroop start ${draft.id}, or delete ${draft.id}.\n`)
+    throw error
+  })
+  print(ticket, () => [line(ticket), `→ looptroop ${options.draft === true ? 'start' : 'watch'} ${ticket.id}`])
 }
 
 export async function projectOf({ client }: Pick<Session, 'client'>, wanted: string | undefined): Promise<string> {

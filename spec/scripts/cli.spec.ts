@@ -37,6 +37,8 @@ describe('looptroop in a terminal', (it) => {
       assert.match((await cli('attach', repo, '--key', 'SHOP')).stdout, /^SHOP {2}shop /)
       const made = (await json('new', 'Add a till', '--pipeline', 'quick', '--model', 'fake/m1')) as { id: string; status: string }
       assert.is(made.id, 'SHOP-1', JSON.stringify(made))
+      const unstarted = await cli('new', 'No model', '--pipeline', 'quick')
+      assert.match(unstarted.stderr, /^SHOP-2 stays a draft: looptroop start SHOP-2, or delete SHOP-2\.\nNo main model/)
       const watching = await startScript('cli.ts', { folder: folder.path, args: ['watch', 'SHOP-1'], env: { LOOPTROOP_URL: url } })
       await watching.prints(/waits for you: gate/)
       assert.match((await cli('inbox')).stdout, /SHOP-1 {2}gate/)
