@@ -1,10 +1,11 @@
 /** The councils, from outside: each member was asked once for each step, and the vote is what its seed and its cards make of it. */
 import { parse } from 'yaml'
+import type { TurnView } from '#core'
 import { ballotOf, tally } from '#plugins'
+import type { ScriptedRequest } from '../scripted-model.ts'
 import type { Findings } from './audit.ts'
 import { FOREIGN_WORDS } from './foreign.ts'
 import { authorsShown, MEMBERS, tagOf } from './full-script.ts'
-import type { Stage } from './stage.ts'
 
 const DOMAINS = ['interview', 'prd', 'beads'] as const
 /** Ends of a turn after which the verdict table has it asked again, as another turn in a fresh session. */
@@ -25,13 +26,24 @@ export interface CouncilRecord {
   readonly standings: readonly { readonly member: string; readonly sum: number; readonly votes: number }[]
 }
 
-export async function auditCouncils(stage: Stage, ticketId: string, findings: Findings): Promise<void> {
-  const asked = await turnsOfMembers(stage, ticketId)
+/** What is looked at of a ticket that is over. */
+export interface Sat {
+  readonly ticketId: string
+  readonly turns: readonly Pick<TurnView, 'slot' | 'sessionId' | 'how'>[]
+  /** An artifact as it is kept. */
+  readonly content: (kind: string) => Promise<string>
+  readonly requests: readonly ScriptedRequest[]
+  /** Sessions that somebody else deleted. */
+  readonly deleted: ReadonlySet<string>
+}
+
+export async function auditCouncils(sat: Sat, findings: Findings): Promise<void> {
+  const { ticketId } = sat
+  const asked = turnsOfMembers(sat)
   auditAsked(asked, ticketId, findings)
   for (const domain of DOMAINS) {
-    const { content } = await stage.client.tickets.artifact.query({ ticketId, kind: `${domain}_council` })
-    const record = parse(content) as CouncilRecord
-    for (const problem of [...voteProblems(record), ...shownProblems(stage, asked, { domain, record })])
+    const record = parse(await sat.content(`${domain}_council`)) as CouncilRecord
+    for (const problem of [...voteProblems(record), ...shownProblems(sat, asked, { domain, record })])
       findings.twice.push(`${ticketId} ${domain}: ${problem}`)
   }
 }
@@ -48,12 +60,11 @@ interface MemberTurn {
   readonly requests: number
 }
 
-async function turnsOfMembers({ client, model, deleted }: Stage, ticketId: string): Promise<readonly MemberTurn[]> {
-  const turns = await client.tickets.turns.query({ ticketId })
+function turnsOfMembers({ turns, requests, deleted }: Sat): readonly MemberTurn[] {
   return turns.flatMap(({ slot, sessionId, how }) => {
     const { phase, phaseAttempt, memberId, step } = slot ?? {}
     if (phase === undefined || !memberId) return []
-    const ours = model.requests.filter((request) => request.sessionId === sessionId && request.lastUserText !== FOREIGN_WORDS)
+    const ours = requests.filter((request) => request.sessionId === sessionId && request.lastUserText !== FOREIGN_WORDS)
     return [
       {
         ...{ phase, memberId, step: stepOf(step), sessionId, how, requests: deleted.has(sessionId) ? 1 : ours.length },
@@ -120,13 +131,13 @@ export function voteProblems({ seed, drafts, votes = [], standings, winner, degr
 
 /** What the voters' models were really shown. */
 function shownProblems(
-  { model }: Stage,
+  { requests }: Sat,
   turns: readonly MemberTurn[],
   { domain, record }: { domain: string; record: CouncilRecord },
 ): readonly string[] {
   return (record.votes ?? []).flatMap(({ voter, order }) => {
     const sessions = turns.filter((t) => t.phase === phaseOf(domain) && t.memberId === voter && t.step === 'vote').map((t) => t.sessionId)
-    return model.requests
+    return requests
       .filter((request) => sessions.includes(request.sessionId) && tagOf(request) === 'SCORES')
       .map((request) =>
         authorsShown(request)

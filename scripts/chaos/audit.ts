@@ -1,9 +1,10 @@
 /** From outside, when all is over: what the model was asked, what git holds, what OpenCode has, what the streams told. */
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import type { DurableEvent } from '#core'
+import type { DurableEvent, TicketCalls } from '#core'
 import { auditCouncils } from './audit-council.ts'
 import { auditForge } from './audit-forge.ts'
+import type { ScriptedRequest } from '../scripted-model.ts'
 import { attach } from './foreign.ts'
 import type { Hits } from './peek.ts'
 import { count } from './peek.ts'
@@ -50,7 +51,13 @@ export async function audit({ stage, play, person, hits }: AuditOptions): Promis
 }
 
 async function auditDelivery({ stage, findings }: Audited, tickets: readonly Followed[]): Promise<void> {
-  for (const { ticketId, view } of tickets) if (view.status === 'completed') await auditCouncils(stage, ticketId, findings)
+  const { tickets: calls } = stage.client
+  for (const { ticketId, view } of tickets) {
+    if (view.status !== 'completed') continue
+    const turns = await calls.turns.query({ ticketId })
+    const content = async (kind: string): Promise<string> => (await calls.artifact.query({ ticketId, kind })).content
+    await auditCouncils({ ticketId, turns, content, requests: stage.model.requests, deleted: stage.deleted }, findings)
+  }
   for (const repo of stage.repos) {
     const own = tickets.filter((ticket) => ticket.repo === repo)
     if (own.length > 0) await auditForge(remoteOf(repo), own, findings)
@@ -68,8 +75,10 @@ async function auditTicket(audited: Audited, followed: Followed): Promise<void> 
   const events = await historyOf(stage, ticketId)
   auditEvents(audited, followed, events)
   await auditTurns(audited, ticketId)
-  await auditSessions(audited, ticketId)
-  if (view.status === 'completed' && view.branch) await auditBranch(audited, followed, view.branch)
+  await auditOwned(audited, ticketId)
+  const { repo } = followed
+  if (view.status === 'completed' && view.branch)
+    await auditBranch({ ticketId, repo, branch: view.branch, beads: audited.play.beads }, findings)
 }
 
 async function historyOf({ client }: Stage, ticketId: string): Promise<readonly DurableEvent[]> {
@@ -111,12 +120,18 @@ async function auditTurns({ stage, findings, told }: Audited, ticketId: string):
   }
 }
 
-/** One after the other in a slot: the next is made when the last is over. */
-async function auditSessions({ stage, findings, owned }: Audited, ticketId: string): Promise<void> {
-  const bySlot = new Map<string, number>()
+async function auditOwned({ stage, findings, owned }: Audited, ticketId: string): Promise<void> {
   const sessions = await stage.client.tickets.sessions.query({ ticketId })
+  for (const { sessionId } of sessions) if (sessionId !== null) owned.add(sessionId)
+  auditSessions(ticketId, sessions, findings)
+}
+
+type Sessions = Awaited<ReturnType<TicketCalls['sessions']>>
+
+/** One after the other in a slot: the next is made when the last is over. */
+export function auditSessions(ticketId: string, sessions: Sessions, findings: Findings): void {
+  const bySlot = new Map<string, number>()
   for (const { slot, createdAt, endedAt, sessionId, state } of sessions.toSorted((a, b) => a.createdAt - b.createdAt)) {
-    if (sessionId !== null) owned.add(sessionId)
     if (state === 'creating' || state === 'active') findings.orphans.push(`${ticketId}: session ${sessionId} is still ${state}`)
     const key = JSON.stringify(slot)
     if (createdAt < (bySlot.get(key) ?? 0)) findings.twice.push(`${ticketId}: two sessions at once in ${key}`)
@@ -124,29 +139,41 @@ async function auditSessions({ stage, findings, owned }: Audited, ticketId: stri
   }
 }
 
+interface Branch {
+  readonly ticketId: string
+  readonly repo: string
+  readonly branch: string
+  /** Subjects of the commits made on the way to the one that is left. */
+  readonly beads: readonly string[]
+}
+
 /** The change is there, in one commit; each bead was committed once on the way. */
-async function auditBranch({ findings, play }: Audited, { ticketId, repo }: Followed, branch: string): Promise<void> {
+export async function auditBranch({ ticketId, repo, branch, beads }: Branch, findings: Findings): Promise<void> {
   const git = async (...args: string[]): Promise<string> => (await promisify(execFile)('git', args, { cwd: repo })).stdout.trim()
   if (!(await git('show', `${branch}:src/slugify.js`)).includes('Diacritic'))
     findings.lost.push(`${ticketId}: the change is not on its branch`)
   const commits = await git('rev-list', '--count', `main..${branch}`)
   if (commits !== '1') findings.twice.push(`${ticketId}: ${commits} commits on its branch`)
   const heads = new Set((await git('reflog', '--format=%H %s', branch)).split('\n'))
-  for (const bead of play.beads) {
+  for (const bead of beads) {
     const times = [...heads].filter((head) => head.includes(` ${bead}`)).length
     if (times !== 1) findings[times === 0 ? 'lost' : 'twice'].push(`${ticketId}: ${bead} was committed ${times} times`)
   }
 }
 
-/** A step of a turn = (session, messages of the user so far, tool results since): the model is asked it once. */
 function auditModel({ stage, findings, told }: Audited): void {
+  for (const { step, times } of askedTwice(stage.model.requests.filter((r) => !stage.deleted.has(r.sessionId))))
+    findings.twice.push(`the model was asked ${times} times: ${step} (${told.get(step.split(' ')[0] ?? '')?.join('; ')})`)
+}
+
+/** A step of a turn = (session, messages of the user so far, tool results since): the model is asked it once. */
+export function askedTwice(requests: readonly ScriptedRequest[]): readonly { readonly step: string; readonly times: number }[] {
   const steps = new Map<string, number>()
-  for (const { sessionId, messages, toolResults } of stage.model.requests.filter((r) => !stage.deleted.has(r.sessionId))) {
+  for (const { sessionId, messages, toolResults } of requests) {
     const step = `${sessionId} turn ${messages.filter((m) => m.role === 'user').length} step ${toolResults.length + 1}`
     steps.set(step, (steps.get(step) ?? 0) + 1)
   }
-  for (const [step, times] of steps)
-    if (times > 1) findings.twice.push(`the model was asked ${times} times: ${step} (${told.get(step.split(' ')[0] ?? '')?.join('; ')})`)
+  return [...steps].flatMap(([step, times]) => (times > 1 ? [{ step, times }] : []))
 }
 
 async function auditOpencode({ stage, findings, owned }: Audited): Promise<void> {

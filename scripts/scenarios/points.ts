@@ -1,6 +1,7 @@
 /** The points of a turn at which something is killed, and how each is met: at a verb of the store, or at the wire. */
-import type { Answer, Script, ScriptedRequest } from '../scripted-model.ts'
+import { PROMPT } from './proxy.ts'
 import type { Frame, Rule } from './proxy.ts'
+import type { Talk } from './talks.ts'
 
 /** Where in the store: the child program says so and stands still. */
 export interface StorePoint {
@@ -10,12 +11,11 @@ export interface StorePoint {
 export interface Point {
   readonly at: { readonly store: StorePoint } | { readonly wire: Omit<Rule, 'act'> }
   /** What the model does. */
-  readonly talk: keyof typeof TALKS
-  /** Requests that the model has surely got at this point. */
-  readonly asked: number
+  readonly talk: Talk
+  /** Requests that the model has surely got at this point; `all`: that the turn needs. */
+  readonly asked: 0 | 1 | 'all'
 }
 
-const PROMPT = /^\/session\/[^/]+\/prompt_async$/
 const wire = (frame: (frame: Frame) => boolean): Point['at'] => ({ wire: { on: 'frame', frame } })
 const infoOf = (frame: Frame): Record<string, unknown> => (frame.properties?.['info'] ?? {}) as Record<string, unknown>
 const partOf = (frame: Frame): Record<string, unknown> => (frame.properties?.['part'] ?? {}) as Record<string, unknown>
@@ -43,55 +43,20 @@ export const POINTS = {
     talk: 'retry',
     asked: 1,
   },
-  'last part': { at: part((p) => p['type'] === 'text' && timeOf(p)['end'] !== undefined), talk: 'plain', asked: 1 },
-  completed: { at: message((info) => info['role'] === 'assistant' && timeOf(info)['completed'] !== undefined), talk: 'plain', asked: 1 },
-  settled: { at: { store: { verb: 'settleTurn', when: 'after' } }, talk: 'plain', asked: 1 },
+  'last part': { at: part((p) => p['type'] === 'text' && timeOf(p)['end'] !== undefined && isAnswer(p)), talk: 'plain', asked: 'all' },
+  completed: { at: message((info) => info['role'] === 'assistant' && isOver(info)), talk: 'plain', asked: 'all' },
+  settled: { at: { store: { verb: 'settleTurn', when: 'after' } }, talk: 'plain', asked: 'all' },
 } as const satisfies Readonly<Record<string, Point>>
 export type PointName = keyof typeof POINTS
 export const POINT_NAMES = Object.keys(POINTS) as readonly PointName[]
 
+/** Not what is said before a tool is called. */
+function isAnswer(textPart: Record<string, unknown>): boolean {
+  return String(textPart['text']).includes('</')
+}
+function isOver(info: Record<string, unknown>): boolean {
+  return timeOf(info)['completed'] !== undefined && info['finish'] !== 'tool-calls'
+}
 function stateType(frame: Frame): unknown {
   return (frame.properties?.['status'] as { type?: unknown } | undefined)?.type
-}
-
-// ------------------------------------------------------------------------------------------------ the model
-
-const SAID = '<SAID>{"said": "all of it"}</SAID>'
-const plain: Answer = { chunks: [...Array.from({ length: 12 }, (_, i) => `word${i} `), SAID], everyMs: 25 }
-const calls = (name: string, args: unknown): Answer => ({ toolCalls: [{ name, args }] })
-const QUESTION = {
-  questions: [
-    {
-      header: 'Colour',
-      question: 'Which colour?',
-      options: [
-        { label: 'Red', description: 'as a rose' },
-        { label: 'Blue', description: 'as the sea' },
-      ],
-    },
-  ],
-}
-const RETRY_AFTER_MS = '1500'
-
-/** One for each run of a cell: some remember that they were asked before. */
-export const TALKS = {
-  plain: (): Script => () => plain,
-  tool: (): Script => onceATurn(calls('bash', { command: 'sleep 1; echo ready', description: 'Get ready' })),
-  question: (): Script => onceATicket(calls('question', QUESTION)),
-  permission: (): Script => onceATurn(calls('bash', { command: 'echo allowed > allowed.txt', description: 'Write' })),
-  retry: (): Script => onceATicket({ status: 429, headers: { 'retry-after-ms': RETRY_AFTER_MS } }),
-}
-
-const onceATurn =
-  (first: Answer): Script =>
-  ({ toolResults }: ScriptedRequest) =>
-    toolResults.length === 0 ? first : plain
-
-function onceATicket(first: ReturnType<Script>): Script {
-  let done = false
-  return () => {
-    if (done) return plain
-    done = true
-    return first
-  }
 }

@@ -18,6 +18,8 @@ export interface Rule {
   readonly method?: string
   readonly path?: RegExp
   readonly frame?: (frame: Frame) => boolean
+  /** Only what is about one of these. */
+  readonly sessions?: ReadonlySet<string>
   /** 1 is the first that fits. */
   readonly nth?: number
   /** `hold`: until it is released. `duplicate`: OpenCode gets the request twice at once. */
@@ -33,9 +35,12 @@ export interface Proxy extends AsyncDisposable {
   readonly url: string
   /** Resolves when the rule fires; a rule fires once. */
   arm(rule: Rule): Promise<Fired>
-  /** Rules that have not fired are forgotten. */
+  /** Rules that have not fired are forgotten, and who watched. */
   disarm(): void
+  /** Sees every prompt before it meets a rule. */
+  watch(see: See): void
 }
+type See = (sessionId: string, body: string) => void
 
 interface Armed {
   readonly rule: Rule
@@ -46,6 +51,8 @@ interface Seen {
   readonly method: string
   readonly path: string
   readonly frame?: Frame
+  /** Null where it is about none. */
+  readonly sessionId: string | null
 }
 interface Message {
   readonly method: string
@@ -56,6 +63,7 @@ interface Message {
 
 export async function startProxy(target: () => string): Promise<Proxy> {
   let armed: Armed[] = []
+  let see: See = () => {}
   const meet: Meet = async (on, seen) => {
     const found = armed.find((one) => one.rule.on === on && fits(one.rule, seen) && ++one.seen === (one.rule.nth ?? 1))
     if (!found) return 'pass'
@@ -63,14 +71,18 @@ export async function startProxy(target: () => string): Promise<Proxy> {
     return carryOut(found)
   }
   const server = createServer((request, response) => {
-    forward({ request, response, target: target(), meet }).catch(() => response.destroy()) // as a connection that breaks
+    forward({ request, response, target: target(), meet, see: (id, body) => see(id, body) }).catch(() => response.destroy()) // as a connection that breaks
   })
   server.requestTimeout = 0
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     arm: (rule) => new Promise((fire) => armed.push({ rule, seen: 0, fire })),
-    disarm: () => void (armed = []),
+    disarm: () => {
+      armed = []
+      see = () => {}
+    },
+    watch: (next) => void (see = next),
     [Symbol.asyncDispose]: async () => {
       server.closeAllConnections()
       await new Promise((resolve) => server.close(resolve))
@@ -81,9 +93,10 @@ export async function startProxy(target: () => string): Promise<Proxy> {
 type Met = Release | 'duplicate'
 type Meet = (on: Rule['on'], seen: Seen) => Promise<Met>
 
-const fits = ({ method, path, frame }: Rule, seen: Seen): boolean =>
+const fits = ({ method, path, frame, sessions }: Rule, seen: Seen): boolean =>
   (method === undefined || method === seen.method) &&
   (path === undefined || path.test(seen.path)) &&
+  (sessions === undefined || sessions.has(seen.sessionId ?? '')) &&
   (frame === undefined || (seen.frame !== undefined && frame(seen.frame)))
 
 async function carryOut({ rule, fire }: Armed): Promise<Met> {
@@ -99,12 +112,17 @@ interface Forwarding {
   readonly response: ServerResponse
   readonly target: string
   readonly meet: Meet
+  readonly see: See
 }
 
-async function forward({ request, response, target, meet }: Forwarding): Promise<void> {
+export const PROMPT = /^\/session\/([^/]+)\/prompt_async$/
+
+async function forward({ request, response, target, meet, see }: Forwarding): Promise<void> {
   const path = request.url ?? '/'
-  const seen = { method: request.method ?? 'GET', path: path.split('?')[0] ?? path }
+  const [plain = path] = path.split('?')
+  const seen = { method: request.method ?? 'GET', path: plain, sessionId: /^\/session\/([^/]+)/.exec(plain)?.[1] ?? null }
   const message: Message = { method: seen.method, path, headers: request.headers, body: await bodyOf(request) }
+  if (seen.sessionId !== null && PROMPT.test(plain)) see(seen.sessionId, message.body.toString('utf8'))
   const met = await meet('request', seen)
   if (met === 'drop') return void response.destroy()
   if (met === 'duplicate')
@@ -148,7 +166,7 @@ async function passStream({ reply, response, meet, seen }: Passing): Promise<voi
     for (const text of frames) {
       const frame = readFrame(text)
       // What was told before arrives; the connection then breaks in mid-stream.
-      if (frame && (await meet('frame', { ...seen, frame })) === 'drop') return response.socket?.destroySoon()
+      if (frame && (await meet('frame', { ...seen, frame, sessionId: sessionOf(frame) })) === 'drop') return response.socket?.destroySoon()
       response.write(`${text}\n\n`)
     }
   }
@@ -159,6 +177,12 @@ async function passStream({ reply, response, meet, seen }: Passing): Promise<voi
 function readFrame(text: string): Frame | null {
   const data = text.startsWith('data: ') ? (JSON.parse(text.slice('data: '.length)) as { payload?: Frame }) : {}
   return data.payload && data.payload.type !== 'sync' ? data.payload : null
+}
+
+function sessionOf({ properties = {} }: Frame): string | null {
+  const { info, part } = properties as Readonly<Record<string, Readonly<Record<string, unknown>> | undefined>>
+  const id = properties['sessionID'] ?? info?.['sessionID'] ?? part?.['sessionID']
+  return typeof id === 'string' ? id : null
 }
 
 const HOPS = new Set(['connection', 'keep-alive', 'transfer-encoding', 'content-length', 'host'])

@@ -1,6 +1,6 @@
 /** Several cells at once: each lane has an OpenCode of its own and takes the next cell when it is done with one. */
 import { openLane } from './lane.ts'
-import { runCell } from './run-cell.ts'
+import { playUnharmed, runCell } from './run-cell.ts'
 import type { CellOptions, CellResult } from './run-cell.ts'
 import type { Cell } from './table.ts'
 
@@ -18,8 +18,9 @@ export async function runCells(cells: readonly Cell[], { lanes, onResult, ...opt
   const results: CellResult[] = []
   const work = async (): Promise<void> => {
     await using lane = await openLane()
+    const unharmed = cells.some(({ place }) => place !== null) ? { unharmed: await playUnharmed(lane) } : {}
     for (let cell = waiting.shift(); cell !== undefined; cell = waiting.shift()) {
-      const result = await runCell(lane, cell, options)
+      const result = await runCell(lane, cell, { ...options, ...unharmed })
       results.push(result)
       onResult?.(result)
     }

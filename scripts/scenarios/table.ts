@@ -1,6 +1,9 @@
 /** What each cell promises: point × what happens there. The table is printed from here, and checked against the real thing. */
+import { PLACES, placeOf } from './places.ts'
+import type { PlaceName } from './places.ts'
 import { POINT_NAMES, POINTS } from './points.ts'
 import type { PointName } from './points.ts'
+import { isAgain } from './talks.ts'
 
 export const BLOWS = {
   'LoopTroop killed': 'SIGKILL to LoopTroop; OpenCode goes on',
@@ -28,63 +31,81 @@ export interface Promised extends Omit<Outcome, 'requests'> {
 export interface Cell {
   readonly point: PointName
   readonly blow: Blow
+  /** The aimed turn; null: the ticket has no other. */
+  readonly place: PlaceName | null
   /** More than one only where the kill races with OpenCode's own next write. */
   readonly outcomes: readonly Promised[]
 }
 
-/** Requests of an undisturbed run. */
-const whole = (point: PointName): number => (POINTS[point].talk === 'plain' ? 1 : 2)
+/** What is promised of. */
+interface Aimed {
+  readonly point: PointName
+  /** Requests of the usual answer. */
+  readonly usual: number
+}
 
-const once = (point: PointName, posts = 1): Promised => ({ rows: [5], requests: [whole(point)], posts })
-/** OpenCode died while the model worked: settled as interrupted, and the retry rules begin a fresh attempt. */
-const interrupted = (point: PointName, asked: readonly number[] = [1]): Promised => ({
+/** Requests of an undisturbed run. */
+const whole = ({ point, usual }: Aimed): number => usual + (POINTS[point].talk === 'plain' ? 0 : 1)
+
+const once = (aimed: Aimed, posts = 1): Promised => ({ rows: [5], requests: [whole(aimed)], posts })
+/** OpenCode died while the model worked: settled as interrupted, and the turn is asked for again, in a fresh session. */
+const interrupted = (aimed: Aimed, asked: readonly number[] = [1]): Promised => ({
   rows: [8, 5],
-  requests: asked.map((before) => before + freshRequests(point)),
+  requests: asked.map((before) => before + freshRequests(aimed)),
   posts: 1,
 })
-/** A question is asked once in a ticket, a refusal comes once; a tool is called again. */
-const freshRequests = (point: PointName): number => (POINTS[point].talk === 'tool' || POINTS[point].talk === 'permission' ? 2 : 1)
+const freshRequests = (aimed: Aimed): number => (isAgain(POINTS[aimed.point].talk) ? whole(aimed) : aimed.usual)
 /**
  * Between the 204 and the assistant: not stored, or stored and never begun (posted again, and once more when the second POST
  * was stored but not begun), or begun (interrupted), the model asked or not.
  */
-const raced = (point: PointName): readonly Promised[] => [once(point, 3), interrupted(point, [0, 1])]
+const raced = (aimed: Aimed): readonly Promised[] => [once(aimed, 3), interrupted(aimed, [0, 1])]
 
-const openCodeDied: Readonly<Record<PointName, (point: PointName) => readonly Promised[]>> = {
-  'nothing stored': (point) => [once(point)],
-  'slot claimed': (point) => [once(point)],
-  intended: (point) => [once(point)],
-  posted: (point) => [once(point, 3)],
+const openCodeDied: Readonly<Record<PointName, (aimed: Aimed) => readonly Promised[]>> = {
+  'nothing stored': (aimed) => [once(aimed)],
+  'slot claimed': (aimed) => [once(aimed)],
+  intended: (aimed) => [once(aimed)],
+  posted: (aimed) => [once(aimed, 3)],
   'answered 204': raced,
   message: raced,
   parts: raced,
-  assistant: (point) => [interrupted(point)],
-  'tool running': (point) => [interrupted(point)],
-  'question open': (point) => [interrupted(point)],
-  'permission open': (point) => [interrupted(point)],
-  'retry wait': (point) => [interrupted(point)],
-  'last part': (point) => [once(point), interrupted(point)],
-  completed: (point) => [once(point)],
-  settled: (point) => [once(point)],
+  assistant: (aimed) => [interrupted(aimed)],
+  'tool running': (aimed) => [interrupted(aimed)],
+  'question open': (aimed) => [interrupted(aimed)],
+  'permission open': (aimed) => [interrupted(aimed)],
+  'retry wait': (aimed) => [interrupted(aimed)],
+  'last part': (aimed) => [once(aimed), interrupted(aimed, [aimed.usual])],
+  completed: (aimed) => [once(aimed)],
+  settled: (aimed) => [once(aimed)],
 }
 
-function outcomesOf(point: PointName, blow: Blow): readonly Promised[] {
+function outcomesOf(aimed: Aimed, blow: Blow): readonly Promised[] {
+  const { point } = aimed
   switch (blow) {
     case 'LoopTroop killed':
-      return [once(point)]
+      return [once(aimed)]
     case 'OpenCode killed':
     case 'both killed':
-      return openCodeDied[point](point)
+      return openCodeDied[point](aimed)
     case 'OpenCode stopped':
       // A POST that is still on its way when the admission window ends is posted again: the same bytes, which OpenCode joins.
-      return point === 'posted' || point === 'intended' || point === 'answered 204' ? [once(point, 3)] : [once(point)]
+      return point === 'posted' || point === 'intended' || point === 'answered 204' ? [once(aimed, 3)] : [once(aimed)]
     case 'reply lost':
-      return [once(point, point === 'posted' ? 2 : 1)]
+      return [once(aimed, point === 'posted' ? 2 : 1)]
   }
 }
 
+/** With one prompt. */
 export const TABLE: readonly Cell[] = POINT_NAMES.flatMap((point) =>
-  BLOW_NAMES.map((blow) => ({ point, blow, outcomes: outcomesOf(point, blow) })),
+  BLOW_NAMES.map((blow) => ({ point, blow, place: null, outcomes: outcomesOf({ point, usual: 1 }, blow) })),
+)
+
+/** With a whole `full` ticket: the same promises, turn by turn. */
+export const FULL_TABLE: readonly Cell[] = POINT_NAMES.flatMap((point, p) =>
+  BLOW_NAMES.map((blow, b) => {
+    const place = placeOf(POINTS[point].talk, { point: p, blow: b })
+    return { point, blow, place, outcomes: outcomesOf({ point, usual: PLACES[place].requests }, blow) }
+  }),
 )
 
 /** A telling cell of each kind, quick enough for every run of the specs. */
@@ -102,6 +123,18 @@ export const FAST: readonly (readonly [PointName, Blow])[] = [
   ['completed', 'reply lost'],
 ]
 
+/** Of those of the whole ticket: different phases, and quick ones. */
+export const FULL_FAST: readonly (readonly [PointName, Blow])[] = [
+  ['assistant', 'OpenCode killed'],
+  ['settled', 'LoopTroop killed'],
+]
+
+/** Requests for the aimed turn that the model has surely got at this point. */
+export function askedAt({ point, place }: Pick<Cell, 'point' | 'place'>): number {
+  const { asked } = POINTS[point]
+  return asked === 'all' ? (place === null ? 1 : PLACES[place].requests) : asked
+}
+
 export const cellName = ({ point, blow }: Pick<Cell, 'point' | 'blow'>): string => `${point} × ${blow}`
 
 // ------------------------------------------------------------------------------------------------- printing
@@ -113,12 +146,15 @@ export const promisedText = ({ outcomes }: Pick<Cell, 'outcomes'>): string => ou
 export const isPromised = ({ outcomes }: Pick<Cell, 'outcomes'>, seen: Outcome): boolean =>
   outcomes.some((o) => o.rows.join() === seen.rows.join() && o.requests.includes(seen.requests) && seen.posts <= o.posts)
 
-export function printTable(textOf: (cell: Cell) => string): string {
+export function printTable(table: readonly Cell[], textOf: (cell: Cell) => string): string {
   const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
-  const lines = POINT_NAMES.map((point) =>
-    row([point, ...BLOW_NAMES.map((blow) => textOf(TABLE.find((cell) => cell.point === point && cell.blow === blow) as Cell))]),
-  )
+  const textAt = (point: PointName, blow: Blow): string => {
+    const cell = table.find((one) => one.point === point && one.blow === blow)
+    if (!cell) return ''
+    return cell.place === null ? textOf(cell) : `${cell.place}: ${textOf(cell)}`
+  }
+  const lines = POINT_NAMES.map((point) => row([point, ...BLOW_NAMES.map((blow) => textAt(point, blow))]))
   return [row(['at', ...BLOW_NAMES]), row(['---', ...BLOW_NAMES.map(() => '---')]), ...lines].join('\n')
 }
 
-export const expectedTable = (): string => printTable(promisedText)
+export const expectedTable = (table: readonly Cell[]): string => printTable(table, promisedText)
