@@ -62,9 +62,9 @@ export const PLACES = {
   fixes: {
     label: 'Waiting for the manual test',
     prompt: 'fixes',
-    requests: 1,
+    requests: 2,
     fits: (asked) => answers('FIX_BEADS', asked),
-    what: 'the plan of what a failed check by hand needs; cut off, it is asked again and the person is not',
+    what: 'the plan of what a failed check by hand needs, for which it has to look; cut off, it is asked again and the person is not',
   },
   mend: {
     label: 'Coding',
