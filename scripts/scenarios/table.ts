@@ -123,11 +123,8 @@ export const FAST: readonly (readonly [PointName, Blow])[] = [
   ['completed', 'reply lost'],
 ]
 
-/** Of those of the whole ticket: different phases, and quick ones. */
-export const FULL_FAST: readonly (readonly [PointName, Blow])[] = [
-  ['assistant', 'OpenCode killed'],
-  ['settled', 'LoopTroop killed'],
-]
+/** Of those of the whole ticket, each of which takes a quarter of a minute. */
+export const FULL_FAST: readonly (readonly [PointName, Blow])[] = [['assistant', 'OpenCode killed']]
 
 /** Requests for the aimed turn that the model has surely got at this point. */
 export function askedAt({ point, place }: Pick<Cell, 'point' | 'place'>): number {
