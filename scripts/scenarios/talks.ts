@@ -6,8 +6,8 @@ export type Talk = 'plain' | 'tool' | 'question' | 'permission' | 'retry'
 /** The command that a permission is asked for where only that is asked for. */
 export const GUARDED = 'echo allowed'
 
-const calls = (name: string, args: unknown): Answer => ({ toolCalls: [{ name, args }] })
-const QUESTION = {
+export const calls = (name: string, args: unknown): Answer => ({ toolCalls: [{ name, args }] })
+export const COLOUR = {
   questions: [
     {
       header: 'Colour',
@@ -28,7 +28,7 @@ interface First {
 }
 const FIRST: Readonly<Record<Exclude<Talk, 'plain'>, First>> = {
   tool: { reply: calls('bash', { command: 'sleep 1; echo ready', description: 'Get ready' }), once: 'a session' },
-  question: { reply: calls('question', QUESTION), once: 'a ticket' },
+  question: { reply: calls('question', COLOUR), once: 'a ticket' },
   permission: { reply: calls('bash', { command: GUARDED, description: 'Say so' }), once: 'a session' },
   retry: { reply: { status: 429, headers: { 'retry-after-ms': RETRY_AFTER_MS } }, once: 'a ticket' },
 }

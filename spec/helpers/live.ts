@@ -36,19 +36,7 @@ export const stepwise =
   (...steps: readonly Answer[]): Script =>
   ({ toolResults }) =>
     steps[toolResults.length] ?? { text: 'I have nothing to add.' }
-export const calls = (name: string, args: unknown): Answer => ({ toolCalls: [{ name, args }] })
-export const COLOUR = {
-  questions: [
-    {
-      header: 'Colour',
-      question: 'Which colour?',
-      options: [
-        { label: 'Red', description: 'as a rose' },
-        { label: 'Blue', description: 'as the sea' },
-      ],
-    },
-  ],
-}
+export { calls, COLOUR } from '../../scripts/scenarios/talks.ts'
 
 export interface Live extends AsyncDisposable {
   readonly world: World
